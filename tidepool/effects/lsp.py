@@ -1,0 +1,205 @@
+"""`Lsp`: ask a codebase about itself, as a language server answers.
+
+Paths are relative to the root and use `/`; lines count from 1; columns count characters (code points) from 0. Every
+answer is sorted, and places outside the root are left out of it. Any operation may raise `Unavailable` (the server
+crashed or did not answer in time), `BadAnswer` or `Unsupported`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeAlias
+
+import attrs
+
+from tidepool.eff import Op, operation
+
+
+class SymbolKind(StrEnum):
+    """What a symbol is."""
+
+    MODULE = "module"
+    CLASS = "class"
+    ENUM = "enum"
+    ENUM_MEMBER = "enum member"
+    FUNCTION = "function"
+    METHOD = "method"
+    PROPERTY = "property"
+    FIELD = "field"
+    VARIABLE = "variable"
+    CONSTANT = "constant"
+    TYPE_PARAMETER = "type parameter"
+    OTHER = "symbol"
+
+
+@attrs.frozen(order=True)
+class Place:
+    """A position in a file of the codebase.
+
+    Attributes:
+        path: relative to the root, with `/`.
+        line: from 1.
+        column: in characters, from 0.
+    """
+
+    path: str
+    line: int
+    column: int
+
+    @property
+    def location(self) -> str:
+        """The place as `path:line`."""
+        return f"{self.path}:{self.line}"
+
+
+@attrs.frozen
+class Symbol:
+    """A definition.
+
+    Attributes:
+        name: its own name, without its container's.
+        kind: what it is.
+        container: the dotted names of the definitions around it in its file, or "" at the top or where the server
+            does not say.
+        place: where its name stands; from `FindSymbol` it may be where the definition starts.
+        first_line: the first line of the definition, from 1, its decorators included.
+        last_line: the last line of the definition, from 1.
+    """
+
+    name: str
+    kind: SymbolKind
+    container: str
+    place: Place
+    first_line: int
+    last_line: int
+
+    @property
+    def qualified_name(self) -> str:
+        """Its name behind its container's: `Class.method`."""
+        return f"{self.container}.{self.name}" if self.container else self.name
+
+
+@attrs.frozen
+class Call:
+    """Calls of one definition from inside another.
+
+    Attributes:
+        caller: the definition that calls; its `place` is where its name stands.
+        places: where it calls, sorted.
+    """
+
+    caller: Symbol
+    places: tuple[Place, ...]
+
+
+@operation
+class FindSymbol(Op[tuple[Symbol, ...]]):
+    """Which definitions have a name like this one? Exact matches and whatever the server finds similar."""
+
+    name: str
+
+
+@operation
+class Definition(Op[tuple[Place, ...]]):
+    """Where is what stands here defined?"""
+
+    place: Place
+
+
+@operation
+class References(Op[tuple[Place, ...]]):
+    """Where is what stands here mentioned, its definition included?"""
+
+    place: Place
+
+
+@operation
+class Hover(Op[str | None]):
+    """What does the server say about what stands here? None where it says nothing."""
+
+    place: Place
+
+
+@operation
+class DocumentSymbols(Op[tuple[Symbol, ...]]):
+    """Which definitions does a file hold? In order of position, nested ones after the one that holds them."""
+
+    path: str
+
+
+@operation
+class Implementations(Op[tuple[Place, ...]]):
+    """Where is the class or method that stands here implemented or overridden, itself included?"""
+
+    place: Place
+
+
+@operation
+class Subtypes(Op[tuple[Symbol, ...]]):
+    """Which classes derive directly from the class that stands here?"""
+
+    place: Place
+
+
+@operation
+class Callers(Op[tuple[Call, ...]]):
+    """Who calls the function that stands here?"""
+
+    place: Place
+
+
+@operation
+class Snippet(Op[str]):
+    """What is written on this line, the two before it and the two after it?"""
+
+    place: Place
+
+
+Lsp: TypeAlias = (
+    FindSymbol | Definition | References | Hover | DocumentSymbols | Implementations | Subtypes | Callers | Snippet
+)
+
+
+def find_symbol(name: str) -> FindSymbol:
+    """Which definitions have a name like this one?"""
+    return FindSymbol(name)
+
+
+def definition(place: Place) -> Definition:
+    """Where is what stands here defined?"""
+    return Definition(place)
+
+
+def references(place: Place) -> References:
+    """Where is what stands here mentioned, its definition included?"""
+    return References(place)
+
+
+def hover(place: Place) -> Hover:
+    """What does the server say about what stands here?"""
+    return Hover(place)
+
+
+def document_symbols(path: str) -> DocumentSymbols:
+    """Which definitions does a file hold?"""
+    return DocumentSymbols(path)
+
+
+def implementations(place: Place) -> Implementations:
+    """Where is what stands here implemented or overridden?"""
+    return Implementations(place)
+
+
+def subtypes(place: Place) -> Subtypes:
+    """Which classes derive directly from the class that stands here?"""
+    return Subtypes(place)
+
+
+def callers(place: Place) -> Callers:
+    """Who calls the function that stands here?"""
+    return Callers(place)
+
+
+def snippet(place: Place) -> Snippet:
+    """What is written on this line and around it?"""
+    return Snippet(place)

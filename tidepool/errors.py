@@ -1,0 +1,115 @@
+"""Every error tidepool raises, by who is to blame.
+
+    TidepoolError
+    ├── ProgramError             a program, or the way it was composed, is wrong
+    │   ├── MissingHandler       it asked for an operation that no handler answers
+    │   ├── AlreadyRun           it was run a second time
+    │   └── Diverged             on replay it asked for something else than the tape holds
+    ├── InvalidData              a value breaks the data model (also a ValueError)
+    ├── ConfigError              what the user set cannot be used
+    └── InterpreterError         the world did not answer
+        ├── Unavailable          it may answer later: worth asking again
+        ├── BadAnswer            it answered nonsense: asking again will not help
+        └── Unsupported          it cannot answer this kind of question at all
+
+Third-party errors are mapped onto these once, in the interpreter that met them, with `raise … from`.
+"""
+
+from __future__ import annotations
+
+
+class TidepoolError(Exception):
+    """Any error tidepool raises; its text is one sentence that says what to do."""
+
+
+class ProgramError(TidepoolError):
+    """A program, or the way it was composed, is wrong."""
+
+
+class MissingHandler(ProgramError):
+    """A program asked for an operation that no handler answers.
+
+    Attributes:
+        operation: the class of the operation that was asked for.
+        handled: the classes that the composed handler does answer.
+    """
+
+    def __init__(self, operation: type, handled: tuple[type, ...]) -> None:
+        self.operation = operation
+        self.handled = handled
+        names = ", ".join(sorted(kind.__name__ for kind in handled)) or "nothing"
+        super().__init__(
+            f"no handler answers {operation.__name__}: this program is run with handlers for {names}; "
+            f"compose one for {operation.__name__} with `|`"
+        )
+
+
+class AlreadyRun(ProgramError):
+    """A program is a generator: it runs once. Build a new one to run it again."""
+
+    def __init__(self, program: str) -> None:
+        super().__init__(f"{program} has already run: call the function again for a fresh program")
+
+
+class Diverged(ProgramError):
+    """A replayed program asked for something else than it asked when the tape was recorded.
+
+    Attributes:
+        step: index of the tape's entry, from 0.
+    """
+
+    def __init__(self, step: int, recorded: object, asked: object) -> None:
+        self.step = step
+        self.recorded = recorded
+        self.asked = asked
+        super().__init__(
+            f"replay diverged at step {step}: the tape holds {recorded!r}, the program asked {asked!r}; record it again"
+        )
+
+
+class InvalidData(TidepoolError, ValueError):
+    """A value breaks the data model.
+
+    Attributes:
+        field: where it stands, dotted from the outermost object, such as `rubric.relevance` or `tags[1]`.
+        value: what it was.
+        allowed: what it may be.
+    """
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+        shown = repr(value)
+        if len(shown) > 80:
+            shown = shown[:77] + "..."
+        super().__init__(f"{field}: {shown} is not {allowed}")
+
+
+class ConfigError(TidepoolError):
+    """What the user set, by flag, environment or file, cannot be used."""
+
+
+class InterpreterError(TidepoolError):
+    """The world did not answer an operation.
+
+    Attributes:
+        interpreter: who was asked, such as `ty` or `scorer heuristic`.
+    """
+
+    def __init__(self, interpreter: str, why: str) -> None:
+        self.interpreter = interpreter
+        self.why = why
+        super().__init__(f"{interpreter}: {why}")
+
+
+class Unavailable(InterpreterError):
+    """It may answer later: worth asking again."""
+
+
+class BadAnswer(InterpreterError):
+    """It answered nonsense: asking again will not help."""
+
+
+class Unsupported(InterpreterError):
+    """It cannot answer this kind of question at all."""
