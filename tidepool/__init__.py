@@ -1,6 +1,7 @@
 """Ask a codebase what a change would break, as programs over typed effects.
 
-The names a user needs most are here; each is imported from its module when it is first used.
+The names a user needs most are here; each is imported from its module when it is first used. The program itself is
+`tidepool.explore.explore`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from tidepool.eff import run as run
     from tidepool.eff import run_async as run_async
     from tidepool.effects.gemma import RateNode as RateNode
-    from tidepool.explore import explore as explore
 
 _HOME_OF: Final = {
     "NodeContext": "tidepool.domain",
@@ -36,7 +36,6 @@ _HOME_OF: Final = {
     "run": "tidepool.eff",
     "run_async": "tidepool.eff",
     "RateNode": "tidepool.effects.gemma",
-    "explore": "tidepool.explore",
 }
 
 __all__ = [*_HOME_OF]  # noqa: PLE0604

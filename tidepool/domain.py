@@ -7,15 +7,20 @@ be) and has exactly the fields it has on the wire (`tidepool.wire`).
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 
 from tidepool.errors import InvalidData
 
-_LOCATION: Final = re.compile(r"[^\n]+:[1-9][0-9]*")
+_LOCATION: Final = re.compile(r"[^\n]+:[1-9][0-9]{0,8}")
+
+T = TypeVar("T")
+_Attribute: TypeAlias = "attrs.Attribute[Any]"
 
 
 class Tag(StrEnum):
@@ -49,29 +54,73 @@ class Verdict(StrEnum):
     POSSIBLE = "possible"  # anything below
 
 
-def _text(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, str):
-        raise InvalidData(attribute.name, value, "text")
+def a_kind_of(kind: type) -> str:
+    """What a value of this type may be, in words."""
+    if issubclass(kind, StrEnum):
+        return f"one of {', '.join(kind)}"
+    words = {str: "text", bool: "true or false"}
+    return words.get(kind) or f"a {re.sub('(?<=[a-z])(?=[A-Z])', ' ', kind.__name__).lower()}"
 
 
-def _one_to_five(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+def _is(kind: type[T]) -> Callable[[object, _Attribute, T], None]:
+    def check(_instance: object, attribute: _Attribute, value: T) -> None:
+        if not isinstance(value, kind):
+            raise InvalidData(attribute.name, value, a_kind_of(kind))
+
+    return check
+
+
+def _is_or_none(kind: type[T]) -> Callable[[object, _Attribute, T | None], None]:
+    def check(_instance: object, attribute: _Attribute, value: T | None) -> None:
+        if value is not None and not isinstance(value, kind):
+            raise InvalidData(attribute.name, value, f"{a_kind_of(kind)} or null")
+
+    return check
+
+
+def _one_to_five(_instance: object, attribute: _Attribute, value: int) -> None:
     if type(value) is not int or not 1 <= value <= 5:
         raise InvalidData(attribute.name, value, "a whole number from 1 to 5")
 
 
-def _count(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+def _count(_instance: object, attribute: _Attribute, value: int) -> None:
     if type(value) is not int or value < 0:
         raise InvalidData(attribute.name, value, "a whole number from 0 up")
 
 
-def _location(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+def _location(_instance: object, attribute: _Attribute, value: str) -> None:
     if not isinstance(value, str) or _LOCATION.fullmatch(value) is None:
         raise InvalidData(attribute.name, value, 'a location "path:line" with a line from 1')
 
 
-def _zoned(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        raise InvalidData(attribute.name, value, "a time with a time zone, such as 2026-01-15T10:30:00Z")
+def _zoned(_instance: object, attribute: _Attribute, value: datetime) -> None:
+    if isinstance(value, datetime) and value.utcoffset() is not None:
+        with suppress(OverflowError):  # at an end of the calendar, a time may have no name in UTC
+            value.astimezone(UTC)
+            return
+    raise InvalidData(attribute.name, value, "a time with a time zone, such as 2026-01-15T10:30:00Z")
+
+
+def _members(field: str, kind: type[T], values: Iterable[T]) -> tuple[T, ...]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise InvalidData(field, values, f"a sequence, each {a_kind_of(kind)}")
+    members = tuple(values)
+    for place, member in enumerate(members):
+        if not isinstance(member, kind):
+            raise InvalidData(f"{field}[{place}]", member, a_kind_of(kind))
+    return members
+
+
+def _tags(values: Iterable[Tag]) -> tuple[Tag, ...]:
+    return _members("tags", Tag, values)
+
+
+def _pointers(values: Iterable[Pointer]) -> tuple[Pointer, ...]:
+    return _members("pointers", Pointer, values)
+
+
+def _examples(values: Iterable[TrainingExample] | None) -> tuple[TrainingExample, ...] | None:
+    return None if values is None else _members("training_examples", TrainingExample, values)
 
 
 @attrs.frozen
@@ -88,15 +137,15 @@ class Rubric:
     relevance: int = attrs.field(validator=_one_to_five)
     risk: int = attrs.field(validator=_one_to_five)
     confidence: int = attrs.field(validator=_one_to_five)
-    reasoning: str = attrs.field(validator=_text)
+    reasoning: str = attrs.field(validator=_is(str))
 
 
 @attrs.frozen
 class QueryContext:
     """What was asked: the question's text and what kind of code it is about."""
 
-    query: str = attrs.field(validator=_text)
-    tags: tuple[Tag, ...] = attrs.field(default=(), converter=tuple)
+    query: str = attrs.field(validator=_is(str))
+    tags: tuple[Tag, ...] = attrs.field(default=(), converter=_tags)
 
 
 @attrs.frozen
@@ -110,8 +159,8 @@ class NodeContext:
     """
 
     location: str = attrs.field(validator=_location)
-    hover: str | None = attrs.field(validator=attrs.validators.optional(_text))
-    snippet: str = attrs.field(validator=_text)
+    hover: str | None = attrs.field(validator=_is_or_none(str))
+    snippet: str = attrs.field(validator=_is(str))
 
     @property
     def path(self) -> str:
@@ -128,23 +177,23 @@ class NodeContext:
 class Provenance:
     """Where a training example comes from; every part may be unknown."""
 
-    codebase: str | None = None
-    revision: str | None = None
-    language: str | None = None
-    licence: str | None = None
-    labeller: str | None = None
-    change_kind: str | None = None
+    codebase: str | None = attrs.field(default=None, validator=_is_or_none(str))
+    revision: str | None = attrs.field(default=None, validator=_is_or_none(str))
+    language: str | None = attrs.field(default=None, validator=_is_or_none(str))
+    licence: str | None = attrs.field(default=None, validator=_is_or_none(str))
+    labeller: str | None = attrs.field(default=None, validator=_is_or_none(str))
+    change_kind: str | None = attrs.field(default=None, validator=_is_or_none(str))
 
 
 @attrs.frozen
 class TrainingExample:
     """One rated node, as a model learns from it."""
 
-    query: QueryContext
-    node: NodeContext
-    rubric: Rubric
+    query: QueryContext = attrs.field(validator=_is(QueryContext))
+    node: NodeContext = attrs.field(validator=_is(NodeContext))
+    rubric: Rubric = attrs.field(validator=_is(Rubric))
     timestamp: datetime = attrs.field(validator=_zoned)
-    provenance: Provenance | None = None
+    provenance: Provenance | None = attrs.field(default=None, validator=_is_or_none(Provenance))
 
 
 @attrs.frozen
@@ -158,10 +207,10 @@ class ScoutQuery:
         keep_examples: whether the answer carries a training example for every rated node.
     """
 
-    query: str = attrs.field(validator=_text)
-    tags: tuple[Tag, ...] = attrs.field(default=(), converter=tuple)
+    query: str = attrs.field(validator=_is(str))
+    tags: tuple[Tag, ...] = attrs.field(default=(), converter=_tags)
     budget_nodes: int = attrs.field(default=20, validator=_count)
-    keep_examples: bool = False
+    keep_examples: bool = attrs.field(default=False, validator=_is(bool))
 
     @property
     def context(self) -> QueryContext:
@@ -180,14 +229,14 @@ class Pointer:
     """
 
     location: str = attrs.field(validator=_location)
-    what: str = attrs.field(validator=_text)
+    what: str = attrs.field(validator=_is(str))
     relevance: int = attrs.field(validator=_one_to_five)
     risk: int = attrs.field(validator=_one_to_five)
     confidence: int = attrs.field(validator=_one_to_five)
-    reasoning: str = attrs.field(validator=_text)
-    tags: tuple[Tag, ...] = attrs.field(converter=tuple)
-    action: str = attrs.field(validator=_text)
-    verdict: Verdict
+    reasoning: str = attrs.field(validator=_is(str))
+    tags: tuple[Tag, ...] = attrs.field(converter=_tags)
+    action: str = attrs.field(validator=_is(str))
+    verdict: Verdict = attrs.field(validator=_is(Verdict))
 
 
 @attrs.frozen
@@ -202,9 +251,9 @@ class ScoutResponse:
         training_examples: one for every rated node, or None where the question did not ask for them.
     """
 
-    summary: str = attrs.field(validator=_text)
-    status: Status
-    pointers: tuple[Pointer, ...] = attrs.field(default=(), converter=tuple)
+    summary: str = attrs.field(validator=_is(str))
+    status: Status = attrs.field(validator=_is(Status))
+    pointers: tuple[Pointer, ...] = attrs.field(default=(), converter=_pointers)
     nodes_visited: int = attrs.field(default=0, validator=_count)
     frontier_left: int = attrs.field(default=0, validator=_count)
-    training_examples: tuple[TrainingExample, ...] | None = None
+    training_examples: tuple[TrainingExample, ...] | None = attrs.field(default=None, converter=_examples)

@@ -170,7 +170,7 @@ class AsyncHandler(Generic[E_contra]):
         if kind is Batch:
             return await self.round(op)
         if kind not in self.many:
-            raise MissingHandler(kind, (*self.now, *self.later, *self.many))
+            raise self._missing(kind)
         (answer,) = await _all_at_once(self.many[kind], [op])
         if type(answer) is Raised:
             raise answer.error
@@ -179,9 +179,9 @@ class AsyncHandler(Generic[E_contra]):
     async def round(self, batch: Batch) -> list[Any]:
         """The answers to a round's operations, in their order, a failed one as `Raised`."""
         ops = batch.ops
-        kind, *kinds = dict.fromkeys(map(type, ops))
-        if not kinds:
-            return await self._alike(kind, ops)
+        first, *others = dict.fromkeys(map(type, ops))
+        if not others:
+            return await self._alike(first, ops)
         answers: list[Any] = [None] * len(ops)
 
         async def fill(kind: type) -> None:
@@ -189,9 +189,7 @@ class AsyncHandler(Generic[E_contra]):
             for place, answer in zip(places, await self._alike(kind, [ops[place] for place in places]), strict=True):
                 answers[place] = answer
 
-        async with asyncio.TaskGroup() as group:
-            for kind in (kind, *kinds):
-                group.create_task(fill(kind))
+        await _together(fill(first), [asyncio.create_task(fill(kind)) for kind in others])
         return answers
 
     async def _alike(self, kind: type, ops: Sequence[Any]) -> list[Any]:
@@ -199,7 +197,12 @@ class AsyncHandler(Generic[E_contra]):
             return await _all_at_once(self.many[kind], ops)
         if kind in self.later:
             return await _concurrently(self.later[kind], ops)
-        return Handler(self.now).round(Batch(ops))
+        if kind in self.now:
+            return Handler(self.now).round(Batch(ops))
+        return [Raised(self._missing(kind)) for _ in ops]
+
+    def _missing(self, kind: type) -> MissingHandler:
+        return MissingHandler(kind, (*self.now, *self.later, *self.many))
 
 
 def lift(handler: Handler[E] | AsyncHandler[E]) -> AsyncHandler[E]:
@@ -272,7 +275,7 @@ def each(progs: Iterable[Prog[E, R]]) -> Eff[E, list[R]]:
         Their results, in order.
     """
     whole: list[Any] = list(progs)
-    if all([isinstance(prog, Op) for prog in whole]):  # nothing to step: a common case, at half the time
+    if all(isinstance(prog, Op) for prog in whole):  # nothing to step: a common case, at half the time
         return _values((yield _batch(whole))) if whole else []
     lanes: list[_Lane] = []
     try:
@@ -295,8 +298,9 @@ def each(progs: Iterable[Prog[E, R]]) -> Eff[E, list[R]]:
 
 def attempt(prog: Prog[E, R], *errors: type[X]) -> Eff[E, Result[R, X]]:
     """Turn the named errors of a program, or of the interpreters it asked, into a value."""
+    gen = fresh(prog)
     try:
-        return Success((yield from fresh(prog)))
+        return Success((yield from gen))
     except errors as error:
         return Failure(error)
 
@@ -364,8 +368,9 @@ def _cancel(gens: Iterable[Eff[Any, Any]], cause: BaseException) -> Eff[Any, Non
         try:
             yield from _cancel_one(gen)
         except Exception as error:
-            name = getattr(gen, "__qualname__", "a program")
-            cause.add_note(f"{name}, cancelled because of this, raised {error!r}")
+            note = f"{getattr(gen, '__qualname__', 'a program')}, cancelled because of this, raised {error!r}"
+            if note not in getattr(cause, "__notes__", ()):  # a replay throws the same error again
+                cause.add_note(note)
         except BaseException as error:
             interruption = interruption or error
     if interruption is not None:
@@ -442,35 +447,51 @@ async def _concurrently(answer: Callable[[Any], Awaitable[Any]], ops: Sequence[A
     answers: list[Any] = [None] * len(ops)
     left = iter(range(len(ops)))
     taken = 0
-    cancelled = False
-    hiring: asyncio.Handle
+    workers: list[asyncio.Task[None]] = []
+    loop = asyncio.get_running_loop()
 
     async def work() -> None:
-        nonlocal taken, cancelled
+        nonlocal taken
         for place in left:
             taken += 1
             try:
                 answers[place] = await answer(ops[place])
             except Exception as error:
                 answers[place] = Raised(_throwable(error))
-            except asyncio.CancelledError:
-                cancelled = True
-                raise
 
-    def hire(workers: int) -> None:
-        nonlocal hiring
+    def hire() -> None:
         if taken < len(ops):
-            for _ in range(min(workers, len(ops) - taken)):
-                group.create_task(work())
-            hiring = loop.call_soon(hire, 2 * workers)
+            workers.extend([loop.create_task(work()) for _ in range(min(len(workers) + 1, len(ops) - taken))])
+            loop.call_soon(hire)
 
-    loop = asyncio.get_running_loop()
-    async with asyncio.TaskGroup() as group:
-        hiring = loop.call_soon(hire, 1)
+    async def lead() -> None:
+        nonlocal taken
         try:
             await work()
         finally:
-            hiring.cancel()
-    if cancelled:  # by the handler itself: a group passes on only what cancels the group
-        raise asyncio.CancelledError
+            taken = len(ops)  # also where it was cancelled: nobody else is hired
+
+    loop.call_soon(hire)
+    await _together(lead(), workers)
     return answers
+
+
+async def _together(work: Awaitable[None], tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for work, and for the tasks that are there when it is done. No task outlives an error or a cancellation."""
+    try:
+        await work
+        if tasks:
+            await asyncio.gather(*tasks)
+    except GeneratorExit:  # in a runner that is closed nothing can wait any more
+        _cancel_tasks(tasks)
+        raise
+    except BaseException:
+        _cancel_tasks(tasks)
+        if tasks:
+            await asyncio.wait(tasks)
+        raise
+
+
+def _cancel_tasks(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import attrs
 from returns.result import Failure, Result, Success
 
-from tidepool.eff import Batch, Eff, Handler, Prog, Raised, run
+from tidepool.eff import Batch, Eff, Handler, Prog, Raised, fresh, run
 from tidepool.errors import Diverged
 
 E = TypeVar("E")
@@ -30,7 +30,7 @@ class Entry:
 
 def recorded(prog: Prog[E, R], sink: Callable[[Entry], object]) -> Eff[E, R]:
     """The same program; every operation it asks and the answer go to `sink`, a round's in the round's order."""
-    gen = iter(prog)
+    gen = fresh(prog)
     move: Callable[[Any], Any] = gen.send
     value: Any = None
     while True:
@@ -44,10 +44,9 @@ def recorded(prog: Prog[E, R], sink: Callable[[Entry], object]) -> Eff[E, R]:
         except GeneratorExit:
             gen.close()
             raise
-        except Exception as error:
-            sink(Entry(op, Failure(error)))
-            value, move = error, gen.throw
-        except BaseException as error:  # a cancellation is not an answer
+        except BaseException as error:
+            if isinstance(error, Exception):  # a cancellation is no answer
+                sink(Entry(op, Failure(error)))
             value, move = error, gen.throw
         else:
             for entry in _entries(op, value):
@@ -58,10 +57,14 @@ def replay(prog: Prog[E, R], tape: Sequence[Entry]) -> R:
     """Run a program on a tape alone.
 
     Raises:
-        Diverged: it asked for something else than the tape holds next, or ended before the tape did.
+        Diverged: it asked for something else than the tape holds next, even where the program itself would catch this
+            error; or it ended before the tape did.
     """
     player = _Player({}, enumerate(chain(tape, repeat(None))))
-    result = run(prog, player)
+    try:
+        result = run(prog, player)
+    finally:
+        player.expect_no_divergence()
     player.expect_end()
     return result
 
@@ -80,6 +83,7 @@ class _Player(Handler[Any]):
     """Answers whatever is asked from the tape, in its order; past its end the tape holds None."""
 
     entries: Iterator[tuple[int, Entry | None]]
+    divergences: list[Diverged] = attrs.field(init=False, factory=list)
 
     def unlisted(self, kind: type) -> Callable[[Any], Any]:
         return self.round if kind is Batch else self._next
@@ -87,12 +91,17 @@ class _Player(Handler[Any]):
     def _next(self, op: Any) -> Any:
         step, entry = next(self.entries)
         if entry is None or entry.op != op:
-            raise Diverged(step, entry.op if entry else "nothing more", op)
+            self.divergences.append(Diverged(step, entry.op if entry else "nothing more", op))
+            raise self.divergences[-1]
         match entry.answer:
             case Success(answer):
                 return answer
             case Failure(error):
-                raise error
+                raise error.with_traceback(None)
+
+    def expect_no_divergence(self) -> None:
+        if self.divergences:
+            raise self.divergences[0]
 
     def expect_end(self) -> None:
         step, entry = next(self.entries)

@@ -1,0 +1,129 @@
+"""A whole answer about mypy's sources, cold, against the bare language-server requests it makes.
+
+A recording proxy stands between the command and the server once and writes down every message in both directions.
+The floor sends the same messages from raw bytes, each as soon as the replies it waited for have come, to a server
+started afresh. What remains is what tidepool adds: Python's start, the imports, the program, the scorer, the table.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, BinaryIO
+
+QUESTIONS = (
+    "What breaks if I add a required parameter to get_proper_type?",
+    "What breaks if I rename the class Instance?",
+)
+TARGET = 1.25
+RUNS = 5
+
+
+def main() -> bool:
+    """Print the ratios; answer whether every one meets the target."""
+    met = True
+    with tempfile.TemporaryDirectory() as folder:
+        root = _sources(Path(folder))
+        for question in QUESTIONS:
+            log = _record(Path(folder), root, question)
+            whole, bare = [], []
+            for _ in range(RUNS):  # interleaved, so that a noisy neighbour is everybody's
+                bare.append(_bare(log, root))
+                whole.append(_whole(root, question))
+            ratio = min(whole) / min(bare)
+            met &= ratio <= TARGET
+            print(f"{question}\n  bare {min(bare):.2f} s, whole answer {min(whole):.2f} s: {ratio:.2f} (at most {TARGET})")
+    return met
+
+
+def _sources(folder: Path) -> Path:
+    root = folder / "sources"
+    for package in ("mypy", "mypyc"):
+        spec = find_spec(package)
+        assert spec is not None and spec.submodule_search_locations, f"{package} is not installed"
+        ignored = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__")
+        shutil.copytree(spec.submodule_search_locations[0], root / package, ignore=ignored)
+    return root
+
+
+def _command(root: Path, question: str) -> list[str]:
+    return [str(Path(sys.executable).with_name("semantic-scout")), question, "--root", str(root), "--format", "json"]
+
+
+def _whole(root: Path, question: str) -> float:
+    started = time.perf_counter()
+    subprocess.run(_command(root, question), check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def _record(folder: Path, root: Path, question: str) -> list[tuple[str, bytes]]:
+    """Every message of one run, in order: `c` from the client, `s` from the server."""
+    log = folder / "messages"
+    log.unlink(missing_ok=True)
+    config = folder / "config" / "tidepool" / "tidepool.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    proxy = [sys.executable, str(Path(__file__).with_name("proxy.py")), str(log)]
+    config.write_text(f'[servers.proxy]\nlike = "ty"\ncommand = {json.dumps([*proxy, *_server()])}\n')
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(folder / "config")}
+    subprocess.run(
+        [*_command(root, question), "--server", "proxy"], check=True, stdout=subprocess.DEVNULL, env=environment
+    )
+    with log.open("rb") as lines:
+        return [(line[:1].decode(), line[2:].rstrip(b"\n")) for line in lines]
+
+
+def _server() -> list[str]:
+    return [str(Path(sys.executable).with_name("ty")), "server"]
+
+
+def _bare(log: list[tuple[str, bytes]], root: Path) -> float:
+    started = time.perf_counter()
+    server = subprocess.Popen(_server(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=root)
+    assert server.stdin and server.stdout
+    replies = _Replies(server.stdout)
+    for side, body in log:
+        message = json.loads(body)
+        if side == "c":
+            server.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+            server.stdin.flush()
+        elif "method" not in message:
+            replies.wait(message["id"])
+    elapsed = time.perf_counter() - started
+    server.kill()
+    server.wait()
+    return elapsed
+
+
+class _Replies:
+    """Reads a server's messages in a thread; a reply can be waited for."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._come: set[Any] = set()
+        self._news = threading.Condition()
+        threading.Thread(target=self._read, args=(stream,), daemon=True).start()
+
+    def _read(self, stream: BinaryIO) -> None:
+        while header := stream.readline():
+            length = int(header.split(b":")[1])
+            while stream.readline().strip():
+                pass
+            message = json.loads(stream.read(length))
+            with self._news:
+                self._come.add(message.get("id"))
+                self._news.notify()
+
+    def wait(self, message_id: Any) -> None:
+        with self._news:
+            self._news.wait_for(lambda: message_id in self._come, timeout=60)
+
+
+if __name__ == "__main__":
+    sys.exit(not main())

@@ -1,0 +1,35 @@
+"""Start a language server and write every message in both directions to a file: `python proxy.py LOG COMMAND…`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from typing import BinaryIO
+
+
+def main(log: str, command: list[str]) -> int:
+    """Pass messages on until either side ends."""
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert server.stdin and server.stdout
+    lock = threading.Lock()
+    with open(log, "wb", buffering=0) as sink:
+
+        def pump(side: bytes, source: BinaryIO, target: BinaryIO) -> None:
+            while header := source.readline():
+                length = int(header.split(b":")[1]) if header.lower().startswith(b"content-length") else 0
+                while (line := source.readline()).strip():
+                    length = int(line.split(b":")[1]) if line.lower().startswith(b"content-length") else length
+                body = source.read(length)
+                with lock:
+                    sink.write(side + b" " + body.replace(b"\n", b" ") + b"\n")
+                target.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+                target.flush()
+
+        threading.Thread(target=pump, args=(b"c", sys.stdin.buffer, server.stdin), daemon=True).start()
+        pump(b"s", server.stdout, sys.stdout.buffer)
+        return server.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

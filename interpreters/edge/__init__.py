@@ -1,0 +1,1 @@
+"""Where interpreters are chosen and programs are run: the commands."""

@@ -1,0 +1,131 @@
+"""The `semantic-scout` command at work: build the interpreters, run `explore`, print the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, TextIO, TypeVar
+
+import attrs
+
+from interpreters.clock import system_clock
+from interpreters.edge.config import build_scorer, choose_server
+from interpreters.edge.render import RENDERERS
+from interpreters.lsp.interpreter import language_server
+from interpreters.lsp.session import open_session
+from interpreters.report import terminal
+from tidepool.answer import could_not_look
+from tidepool.domain import NodeContext, ScoutQuery, ScoutResponse, Status, Tag
+from tidepool.eff import run_async
+from tidepool.errors import ConfigError, InterpreterError
+from tidepool.explore import ScorerFailed, explore
+
+ANSWERED: Final = 0
+USAGE: Final = 2
+NOT_FOUND: Final = 3
+NO_SERVER: Final = 4
+NO_SCORER: Final = 5
+INTERRUPTED: Final = 128 + signal.SIGINT
+TERMINATED: Final = 128 + signal.SIGTERM
+
+EXIT_CODES: Final = {
+    Status.COMPLETE: ANSWERED,
+    Status.PARTIAL: ANSWERED,
+    Status.NOT_FOUND: NOT_FOUND,
+    Status.NOT_READY: NO_SERVER,
+    Status.UNSUPPORTED: NO_SERVER,
+}
+
+LINES_BEFORE: Final = 2
+"""Lines of a snippet before the one it is about."""
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Request:
+    """What the command was asked to do, in its flags' words."""
+
+    question: str
+    root: Path
+    tags: tuple[str, ...]
+    budget_nodes: int
+    scorer: str
+    server: str | None
+    python: Path | None
+    timeout_s: float
+    output: str
+    examples: bool
+
+
+def ask(request: Request) -> int:
+    """Answer a question on standard output and return the command's exit code."""
+    try:
+        with asyncio.Runner() as runner:
+            response, failure = runner.run(_until_terminated(_answer(request)))
+    except ConfigError as error:
+        return _say(error, USAGE)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except asyncio.CancelledError:
+        return TERMINATED
+    try:
+        _print(response, request, sys.stdout)
+    except BrokenPipeError:  # whoever read the answer has read enough; Python would complain once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        return _say(f"the answer cannot be written: {error.strerror}; free some space or write elsewhere", USAGE)
+    if failure is not None:
+        return _say(failure, NO_SCORER if isinstance(failure, ScorerFailed) else NO_SERVER)
+    return EXIT_CODES[response.status]
+
+
+async def _answer(request: Request) -> tuple[ScoutResponse, InterpreterError | None]:
+    """The whole composition: what each effect means on this machine, and the program that is run with it."""
+    query = ScoutQuery(request.question, tuple(map(Tag, request.tags)), request.budget_nodes, keep_examples=True)
+    scorer = build_scorer(request.scorer)
+    server = choose_server(request.server, os.environ)
+    with terminal(sys.stderr) as report:
+        try:
+            async with open_session(
+                request.root, server, python=request.python, request_timeout_s=request.timeout_s
+            ) as session:
+                handlers = scorer | language_server(session) | system_clock() | report
+                return await run_async(explore(query), handlers), None
+        except ScorerFailed as failure:
+            return failure.answer, failure
+        except InterpreterError as failure:
+            return could_not_look(failure), failure
+
+
+async def _until_terminated(work: Coroutine[Any, Any, T]) -> T:
+    """Do the work; on SIGTERM cancel it, so that it leaves nothing behind, as Ctrl-C does by itself."""
+    task = asyncio.ensure_future(work)
+    with suppress(NotImplementedError):  # Windows has no such handlers
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
+
+
+def _print(response: ScoutResponse, request: Request, stream: TextIO) -> None:
+    examples = response.training_examples or ()
+    code = {example.node.location: _focus(example.node) for example in examples}
+    if not request.examples:
+        response = attrs.evolve(response, training_examples=None)
+    RENDERERS[request.output](response, code, stream)
+    stream.flush()
+
+
+def _focus(node: NodeContext) -> str:
+    """The line of code that a node is about."""
+    lines = node.snippet.split("\n")
+    return lines[min(LINES_BEFORE, node.line - 1, len(lines) - 1)].strip()
+
+
+def _say(what: object, code: int) -> int:
+    print(f"semantic-scout: {what}", file=sys.stderr)
+    return code

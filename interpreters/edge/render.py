@@ -1,0 +1,98 @@
+"""An answer as a table for people, as markdown, or as json.
+
+Code is untrusted text: what would move a terminal's cursor or turn the direction of writing is made visible.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Final, TextIO
+
+from tidepool.domain import Pointer, ScoutResponse
+
+RISK_STYLES: Final = {5: "bold red", 4: "red", 3: "yellow", 2: "cyan", 1: "dim"}
+_UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+
+
+def as_table(response: ScoutResponse, code: Mapping[str, str], stream: TextIO) -> None:
+    """Print a table in colour where the stream is a terminal.
+
+    Args:
+        code: the line of code at each location.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(file=stream, soft_wrap=False, highlight=False)
+    if response.pointers:
+        table = Table(show_lines=False, pad_edge=False, box=None, header_style="bold")
+        table.add_column("risk", no_wrap=True)
+        table.add_column("what and where", ratio=2, overflow="fold")
+        table.add_column("why, and what to do", ratio=3)
+        for pointer in response.pointers:
+            style = RISK_STYLES[pointer.risk]
+            where = Text.assemble((printable(pointer.what), "bold"), "\n", (printable(pointer.location), "dim"))
+            line = printable(code.get(pointer.location, ""))
+            why = Text.assemble(
+                (line + "\n" if line else "", "green"),
+                printable(pointer.reasoning),
+                ("\n→ " + printable(pointer.action) + "\n", "italic"),
+            )
+            table.add_row(Text(bar(pointer.risk), style), where, why)
+        console.print(table)
+    console.print(Text(printable(response.summary), "bold"))
+
+
+def as_markdown(response: ScoutResponse, code: Mapping[str, str], stream: TextIO) -> None:
+    """Print a markdown table, for a review or a ticket."""
+    lines = [_cell(response.summary), ""]
+    if response.pointers:
+        lines += ["| risk | what | where | code | why | what to do |", "|---|---|---|---|---|---|"]
+        lines += [_row(pointer, code.get(pointer.location, "")) for pointer in response.pointers]
+    stream.write("\n".join(lines) + "\n")
+
+
+def as_json(response: ScoutResponse, _code: Mapping[str, str], stream: TextIO) -> None:
+    """Print the `ScoutResponse` of the wire format."""
+    from tidepool.wire import dumps
+
+    stream.write(dumps(response) + "\n")
+
+
+RENDERERS: Final[Mapping[str, Callable[[ScoutResponse, Mapping[str, str], TextIO], None]]] = {
+    "table": as_table,
+    "markdown": as_markdown,
+    "json": as_json,
+}
+
+
+def bar(risk: int) -> str:
+    """A risk from 1 to 5 as a bar and a number."""
+    return "█" * risk + "·" * (5 - risk) + f" {risk}"
+
+
+def printable(text: str) -> str:
+    """The text with every character that is not for reading, such as an escape sequence's first, as U+FFFD."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) in _UNPRINTABLE else char for char in text)
+
+
+def _row(pointer: Pointer, line: str) -> str:
+    code = printable(line).replace("`", "'")
+    cells = [
+        f"{pointer.risk}/5",
+        _cell(pointer.what),
+        f"`{_cell(pointer.location)}`",
+        f"`{code}`".replace("|", "\\|") if code else "",
+        _cell(pointer.reasoning),
+        _cell(pointer.action),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(text: str) -> str:
+    """Text that cannot break out of a markdown table, nor become html."""
+    return printable(text).replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,363 @@
+"""The command, as its user runs it: a real process, the real language server, real and hostile codebases."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import psutil
+import pytest
+
+FIXTURE = Path(__file__).parent / "fixtures" / "llmkind"
+ADD_VARIANT = "What breaks if I add a variant to LLMKind?"
+EXHAUSTIVE = ("--tag", "Exhaustive", "--tag", "PatternMatch")
+COMMAND = (sys.executable, "-m", "interpreters.edge.cli")
+REPOSITORY = Path(__file__).parents[1]
+
+
+@attrs.frozen
+class Run:
+    """What a run of the command left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(self.out)
+        return answer
+
+    @property
+    def names(self) -> list[str]:
+        return [pointer["what"].partition(" (also")[0] for pointer in self.answer["pointers"]]
+
+
+class Scout:
+    """Runs the command so that whatever processes it leaves behind can be found."""
+
+    def __init__(self, config: Path) -> None:
+        self.mark = uuid.uuid4().hex
+        self.environ = {**os.environ, "TIDEPOOL_TEST_MARK": self.mark, "XDG_CONFIG_HOME": str(config)}
+        self.environ["PYTHONPATH"] = str(REPOSITORY)
+
+    def __call__(self, *arguments: str, cwd: Path = FIXTURE) -> Run:
+        done = subprocess.run([*COMMAND, *arguments], cwd=cwd, env=self.environ, capture_output=True, timeout=100, check=False)
+        return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def start(self, *arguments: str, cwd: Path = FIXTURE) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*COMMAND, *arguments], cwd=cwd, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    def left(self) -> list[psutil.Process]:
+        """Processes that a run started and that still live."""
+
+        def marked(process: psutil.Process) -> bool:
+            try:
+                alive = process.status() != psutil.STATUS_ZOMBIE
+                return alive and process.environ().get("TIDEPOOL_TEST_MARK") == self.mark
+            except psutil.Error:
+                return False
+
+        return [process for process in psutil.process_iter() if marked(process)]
+
+
+@pytest.fixture
+def scout(tmp_path: Path) -> Iterator[Scout]:
+    runner = Scout(tmp_path / "config")
+    yield runner
+    wait_until(lambda: not runner.left())
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"it did not come to hold within {seconds} s"
+        time.sleep(0.02)
+
+
+def write(root: Path, files: dict[str, str | bytes]) -> Path:
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return root
+
+
+def own_server(scout: Scout, *command: str) -> None:
+    write(
+        Path(scout.environ["XDG_CONFIG_HOME"]),
+        {"tidepool/tidepool.toml": f'server = "own"\n[servers.own]\ncommand = {json.dumps(command)}\n'},
+    )
+
+
+# The answer
+
+
+def test_what_treats_every_variant_comes_first_and_what_is_untouched_last(scout: Scout) -> None:
+    run = scout(ADD_VARIANT, *EXHAUSTIVE, "--format", "json", "--budget", "100")
+    assert run.code == 0
+    needed = {"price", "context_window", "CLIENTS"}
+    assert needed <= set(run.names[:5])
+    pointers = run.answer["pointers"]
+    assert all(pointer["risk"] >= 4 for pointer in pointers[:5] if pointer["what"].split()[0] in needed)
+    last_needed = max(run.names.index(name) for name in needed)
+    untouched = [row for row, name in enumerate(run.names) if name in {"label", "unrelated"} or "import" in name]
+    assert untouched
+    assert min(untouched) > last_needed
+
+
+def test_the_default_budget_gives_the_same_first_five(scout: Scout) -> None:
+    run = scout(ADD_VARIANT, *EXHAUSTIVE, "--format", "json")
+    assert {"price", "context_window", "CLIENTS"} <= set(run.names[:5])
+    assert run.answer["nodes_visited"] == 20
+
+
+def test_two_runs_answer_the_same_bytes(scout: Scout) -> None:
+    first, second = (scout(ADD_VARIANT, "--format", "json").out for _ in range(2))
+    assert first == second
+
+
+def test_json_is_a_scout_response_and_nothing_else(scout: Scout) -> None:
+    run = scout(ADD_VARIANT, "--format", "json")
+    assert set(run.answer) == {"summary", "status", "pointers", "nodes_visited", "frontier_left"}
+    assert set(run.answer["pointers"][0]) == {
+        "location", "what", "relevance", "risk", "confidence", "reasoning", "tags", "action", "verdict",
+    }  # fmt: skip
+    assert run.err == ""
+
+
+def test_examples_are_included_on_request(scout: Scout) -> None:
+    run = scout(ADD_VARIANT, "--format", "json", "--examples", "--budget", "3")
+    assert len(run.answer["training_examples"]) == 3
+
+
+def test_the_table_shows_the_risk_the_place_and_the_line_of_code(scout: Scout) -> None:
+    run = scout(ADD_VARIANT, *EXHAUSTIVE)
+    assert "█████ 5" in run.out
+    assert "llmapp/pricing.py" in run.out
+    assert "case LLMKind." in run.out
+    assert "\x1b" not in run.out
+
+
+def test_markdown_is_one_table(scout: Scout) -> None:
+    run = scout(ADD_VARIANT, *EXHAUSTIVE, "--format", "markdown")
+    rows = [line for line in run.out.splitlines() if line.startswith("|")]
+    assert len({row.replace("\\|", "").count("|") for row in rows}) == 1
+    assert len(rows) > 5
+
+
+def test_progress_is_drawn_on_a_terminal_and_on_standard_error_only(scout: Scout) -> None:
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [*COMMAND, ADD_VARIANT, "--format", "json"], cwd=FIXTURE, env=scout.environ, stdout=subprocess.PIPE, stderr=theirs,
+        check=True, timeout=100,
+    )  # fmt: skip
+    os.close(theirs)
+    drawn = b""
+    with open(ours, "rb", buffering=0) as terminal:
+        try:
+            while chunk := terminal.read(65536):
+                drawn += chunk
+        except OSError:  # the terminal's other end is closed
+            pass
+    assert b"\x1b" in drawn
+    assert json.loads(done.stdout)["pointers"]
+
+
+def test_names_that_many_classes_define_do_not_mix(scout: Scout, tmp_path: Path) -> None:
+    root = write(
+        tmp_path / "root",
+        {
+            "a.py": "class A:\n    def get(self) -> int:\n        return 1\n\n\ndef use_a(a: A) -> int:\n    return a.get()\n",
+            "b.py": "class B:\n    def get(self) -> int:\n        return 2\n\n\ndef use_b(b: B) -> int:\n    return b.get()\n",
+        },
+    )
+    run = scout("What breaks if I rename A.get?", "--format", "json", cwd=root)
+    assert "use_a" in run.names
+    assert not any("b" in name.lower() for name in run.names)
+
+
+def test_a_name_is_followed_through_aliases_and_re_exports(scout: Scout, tmp_path: Path) -> None:
+    root = write(
+        tmp_path / "root",
+        {
+            "shop/__init__.py": "from shop.prices import price as price\n",
+            "shop/prices.py": "def price() -> int:\n    return 1\n",
+            "till.py": "from shop import price as cost\n\n\ndef pay() -> int:\n    return cost() + 1\n",
+        },
+    )
+    run = scout("What breaks if I add a required parameter to price?", "--format", "json", cwd=root)
+    assert "pay" in run.names
+
+
+def test_the_environment_of_the_codebase_is_found(scout: Scout, tmp_path: Path) -> None:
+    root = write(tmp_path / "root", {"app.py": "import dep\n\n\ndef use() -> int:\n    return dep.Thing().size()\n"})
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", root / ".venv"], check=True)
+    (site,) = (root / ".venv" / "lib").glob("python*/site-packages")
+    write(site, {"dep.py": "class Thing:\n    def size(self) -> int:\n        return 1\n"})
+    run = scout("What breaks if use returned None?", "--format", "json", "--examples", cwd=root)
+    assert run.code == 0
+    assert all("Unknown" not in (example["node"]["hover"] or "") for example in run.answer["training_examples"])
+
+
+# What goes wrong, by exit code
+
+
+def test_an_unknown_name_is_exit_3_with_the_closest(scout: Scout) -> None:
+    run = scout("What breaks if I rename contxt_window?", "--format", "json")
+    assert run.code == 3
+    assert run.answer["status"] == "not_found"
+    assert "context_window" in run.answer["summary"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ((), "QUESTION"),
+        (("",), "the question is empty"),
+        (("\n\t ",), "the question is empty"),
+        ((ADD_VARIANT, "--budget", "-1"), "not a whole number"),
+        ((ADD_VARIANT, "--budget", "9" * 5000), "not a whole number"),
+        ((ADD_VARIANT, "--tag", "Exhaustion"), "not one of Exhaustive"),
+        ((ADD_VARIANT, "--timeout", "nan"), "not a number of seconds"),
+        ((ADD_VARIANT, "--scorer", "oracle"), "no scorer is called 'oracle'"),
+        ((ADD_VARIANT, "--server", "tyy"), "did you mean ty?"),
+        ((ADD_VARIANT, "--root", "/nowhere/at/all"), "/nowhere/at/all"),
+        ((ADD_VARIANT, "--root", __file__), "folder"),
+        ((ADD_VARIANT, "--python", "/nowhere/python"), "/nowhere/python"),
+    ],
+)
+def test_wrong_usage_is_exit_2_and_one_sentence(scout: Scout, arguments: tuple[str, ...], complaint: str) -> None:
+    run = scout(*arguments)
+    assert (run.code, run.out) == (2, "")
+    assert complaint in run.err.splitlines()[-1]
+    assert "Traceback" not in run.err
+
+
+def test_a_configuration_that_cannot_be_used_is_exit_2_and_names_the_key(scout: Scout) -> None:
+    write(Path(scout.environ["XDG_CONFIG_HOME"]), {"tidepool/tidepool.toml": '[servers.own]\ncomand = ["x"]\n'})
+    run = scout(ADD_VARIANT, "--server", "own")
+    assert run.code == 2
+    assert "servers.own.comand is not known; did you mean command?" in run.err
+
+
+@pytest.mark.parametrize("code", ["", "raise SystemExit(1)", "print('hello')", "import time; time.sleep(1000)"])
+def test_a_server_that_is_none_is_exit_4_and_not_an_empty_answer(scout: Scout, code: str) -> None:
+    own_server(scout, sys.executable, "-c", code)
+    run = scout(ADD_VARIANT, "--format", "json", "--timeout", "2")
+    assert run.code == 4
+    assert run.answer["status"] == "not_ready"
+    assert run.err.startswith("semantic-scout: own: ")
+
+
+def test_a_server_that_does_not_exist_is_exit_4(scout: Scout) -> None:
+    own_server(scout, "no-such-program-anywhere")
+    run = scout(ADD_VARIANT, "--timeout", "2")
+    assert run.code == 4
+    assert "no-such-program-anywhere" in run.err
+
+
+# Codebases
+
+
+def test_an_empty_root_and_one_without_python_are_said_to_be_so(scout: Scout, tmp_path: Path) -> None:
+    for root in (write(tmp_path / "a", {".keep": ""}), write(tmp_path / "b", {"readme.md": "LLMKind"})):
+        run = scout(ADD_VARIANT, cwd=root)
+        assert run.code == 2
+        assert "no" in run.err.splitlines()[-1]
+        assert run.out == ""
+
+
+def test_hostile_files_do_not_hide_the_answer(scout: Scout, tmp_path: Path) -> None:
+    root = write(
+        tmp_path / "root",
+        {
+            "good.py": "def price() -> int:\n    return 1\n\n\ndef pay() -> int:\n    return price()\n",
+            "broken.py": "from good import price\n\ndef broken(:\n    price(\n",
+            "latin.py": "from good import price\n# caf\xe9\nTOTAL = price()\n".encode("latin-1"),
+            "large.py": "from good import price\n" + "x = 1  # filler\n" * 330_000 + "LARGE = price()\n",
+            "tabs\tand \x1b[31mred.py": "from good import price\nRED = price()\n",
+        },
+    )
+    outside = write(tmp_path / "outside", {"secret.py": "from good import price\nSECRET = price()\n"})
+    (root / "link.py").symlink_to(outside / "secret.py")
+    (root / "folder").symlink_to(outside, target_is_directory=True)
+    run = scout("What breaks if I add a required parameter to price?", "--format", "json", "--budget", "50", cwd=root)
+    assert run.code == 0
+    assert {"pay", "LARGE"} <= set(run.names)
+    assert "secret" not in run.out.lower()
+    table = scout("What breaks if I add a required parameter to price?", "--budget", "50", cwd=root)
+    assert "\x1b" not in table.out
+
+
+def test_the_codebase_may_not_name_a_server(scout: Scout, tmp_path: Path) -> None:
+    touched = tmp_path / "touched"
+    evil = f'server = "evil"\n[servers.evil]\ncommand = ["touch", "{touched}"]\n'
+    write(tmp_path / "root", {"good.py": "def price() -> int: ...\n", "tidepool.toml": evil, "tidepool/tidepool.toml": evil})
+    run = scout("What breaks if I rename price?", cwd=tmp_path / "root")
+    assert run.code == 0
+    assert not touched.exists()
+
+
+# Questions and budgets
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Was geht kaputt, wenn ich `LLMKind` um eine Variante erweitere?",
+        "如果给 LLMKind 添加一个变体会发生什么",
+        "add a variant to \x00\x1b[2J LLMKind\r\n\x07?".replace("\x00", ""),
+        "What breaks if I add a variant to LLMKind? " + "really " * 14_000,
+    ],
+)
+def test_strange_questions_are_answered(scout: Scout, question: str) -> None:
+    run = scout(question, "--format", "json")
+    assert run.code == 0
+    assert "LLMKind" in run.answer["summary"]
+    assert "\x1b" not in scout(question).out
+
+
+@pytest.mark.parametrize(("budget", "status"), [(0, "partial"), (1, "partial"), (10_000, "complete")])
+def test_budgets(scout: Scout, budget: int, status: str) -> None:
+    run = scout(ADD_VARIANT, "--format", "json", "--budget", str(budget))
+    assert run.code == 0
+    assert run.answer["status"] == status
+    assert run.answer["nodes_visited"] <= budget
+    assert (run.answer["frontier_left"] > 0) == (status == "partial")
+
+
+# Signals
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_a_signal_in_mid_answer_leaves_no_process(scout: Scout, number: int, code: int) -> None:
+    own_server(scout, sys.executable, "-c", "import time; time.sleep(1000)")
+    process = scout.start(ADD_VARIANT)
+    wait_until(lambda: any("time.sleep(1000)" in " ".join(child.cmdline()) for child in scout.left()))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (code, b"")
+    assert b"Traceback" not in err
+    wait_until(lambda: not scout.left())
+
+
+def test_a_reader_that_stops_reading_is_no_error(scout: Scout) -> None:
+    process = scout.start(ADD_VARIANT, "--format", "json", "--examples")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    assert process.wait(timeout=100) == 0

@@ -1,0 +1,271 @@
+"""The loop: from a question to a ranked answer, a program over `Gemma`, `Lsp`, `Clock` and `Report`.
+
+    explore(ScoutQuery("What breaks if I rename price?"))     is a program: nothing has happened yet
+    await run_async(program, heuristic() | language_server(session) | system_clock() | silent())
+
+It resolves the question to a definition, follows the trails that lead from it, and rates the places they lead to,
+best first and a round at a time, until the budget is spent or nothing is left. What it could not look at is said in
+the answer. The answer depends on what the interpreters answer and not on the order in which they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeAlias
+
+import attrs
+from returns.result import Failure, Result, Success
+
+from tidepool.answer import Rated, could_not_look, not_found, ranked
+from tidepool.change import Change, ChangeKind, read_change
+from tidepool.domain import ScoutQuery, ScoutResponse, TrainingExample
+from tidepool.eff import Eff, attempt, each
+from tidepool.effects.clock import Clock, now
+from tidepool.effects.gemma import Gemma, rate_node
+from tidepool.effects.lsp import Lsp, Place, Symbol, document_symbols, hover, snippet
+from tidepool.effects.report import Report, progress
+from tidepool.errors import InterpreterError
+from tidepool.frontier import Frontier, Lead, Relation
+from tidepool.outline import FUNCTIONS, Outline
+from tidepool.resolve import Found, NotFound, resolve
+from tidepool.rules import expected, propagates
+from tidepool.sites import Site, classify
+from tidepool.trails import Trail, find_siblings, follow_alias, follow_callers, trails
+
+Exploring: TypeAlias = Gemma | Lsp | Clock | Report
+"""The row of `explore`: what its interpreters must answer."""
+
+ROUND_NODES: Final = 50
+"""Nodes rated together at most: what one request to a scorer takes."""
+
+DEPTH: Final = 3
+"""How many definitions away from the one that changes it is followed: each one multiplies the places."""
+
+ALIASES_FOLLOWED: Final = 16
+"""Other names for the definition whose mentions are followed."""
+
+CARRIES_FROM_RELEVANCE: Final = 4
+"""The relevance from which a place may carry the change on to the callers of the function that holds it."""
+
+HOVER_CHARACTERS: Final = 2000
+"""What is kept of a hover text: the signature and the first lines of documentation."""
+
+
+class ScorerFailed(InterpreterError):
+    """The scorer failed on a node.
+
+    Attributes:
+        answer: what had been rated by then, ranked; its status is partial.
+    """
+
+    def __init__(self, failure: InterpreterError, answer: ScoutResponse) -> None:
+        self.answer = answer
+        super().__init__(failure.interpreter, failure.why)
+
+
+def explore(query: ScoutQuery) -> Eff[Exploring, ScoutResponse]:
+    """Answer a question about the codebase that the interpreters see.
+
+    Raises:
+        ScorerFailed: the scorer failed; the error carries the answer so far. A language server that fails does not
+            raise: the answer's status and summary say what could not be looked at.
+    """
+    change = read_change(query.context)
+    match (yield from attempt(resolve(change), InterpreterError)):
+        case Success(Found() as found):
+            return (yield from _Survey(query, change, found).conduct())
+        case Success(NotFound() as missing):
+            return not_found(missing)
+        case Failure(error):
+            return could_not_look(error)
+    raise AssertionError("a result is a success or a failure")
+
+
+@attrs.define(eq=False)
+class _Survey:
+    """One exploration under way: what is known, what was rated, and what could not be looked at."""
+
+    query: ScoutQuery
+    change: Change
+    found: Found
+    frontier: Frontier = attrs.field(factory=Frontier)
+    outlines: dict[str, Outline] = attrs.field(factory=dict)
+    rated: list[Rated] = attrs.field(factory=list)
+    examples: list[TrainingExample] = attrs.field(factory=list)
+    limits: list[str] = attrs.field(factory=list)
+    seen_holders: set[object] = attrs.field(factory=set)
+    carried_from: set[Place] = attrs.field(factory=set)
+    aliases: int = 0
+
+    def conduct(self) -> Eff[Exploring, ScoutResponse]:
+        """Set out, then rate round by round."""
+        yield from progress(0, self.query.budget_nodes, f"following {self.found.symbol.qualified_name}")
+        yield from self.set_out()
+        while len(self.frontier) and (room := self.query.budget_nodes - len(self.rated)) > 0:
+            picked = yield from self.pick(min(room, self.round_nodes))
+            news = yield from self.rate(picked)
+            yield from self.carry_on(news)
+            total = min(self.query.budget_nodes, len(self.rated) + len(self.frontier))
+            yield from progress(len(self.rated), total, picked[-1].place.location)
+        return self.answer()
+
+    @property
+    def round_nodes(self) -> int:
+        """Two rounds at least, so that what the first one finds can still be rated."""
+        return max(1, min(ROUND_NODES, self.query.budget_nodes // 2))
+
+    def set_out(self) -> Eff[Exploring, None]:
+        """From the definition to the first leads."""
+        symbol = self.found.symbol
+        yield from self.read_outlines([symbol.place.path])
+        siblings: tuple[Place, ...] = ()
+        if self.change.kind is ChangeKind.ADD_VARIANT:
+            outline = self.outlines[symbol.place.path].symbols
+            match (yield from attempt(find_siblings(symbol, outline), InterpreterError)):
+                case Success(places):
+                    siblings = places
+                case Failure(error):
+                    self.could_not_read(f"the variants of {symbol.qualified_name}", error)
+        yield from self.add([(Relation.DEFINITION, symbol.place, 0)])
+        yield from self.follow(trails(self.change, symbol, siblings))
+
+    def follow(self, ways: Sequence[Trail]) -> Eff[Exploring, None]:
+        """Add the leads that the trails answer."""
+        answers = yield from each(attempt(way.ask, InterpreterError) for way in ways)
+        reached: list[tuple[Relation, Place, int]] = []
+        for way, answer in zip(ways, answers, strict=True):
+            match answer:
+                case Success(places):
+                    reached += [(way.relation, place, way.depth) for place in places]
+                    if not places and way.relation is Relation.REFERENCE:  # it should list the definition at least
+                        self.limits.append(f"the server does not list {way.name}")
+                case Failure(error):
+                    self.could_not_read(way.name, error)
+        yield from self.add(sorted(reached))
+
+    def add(self, reached: Iterable[tuple[Relation, Place, int]]) -> Eff[Exploring, None]:
+        """Read the places that are not known yet and queue them; the first relation to a line counts."""
+        fresh: dict[str, tuple[Relation, Place, int]] = {}
+        for relation, place, depth in reached:
+            if not self.frontier.is_known(place):
+                fresh.setdefault(place.location, (relation, place, depth))
+        texts = yield from each(attempt(snippet(place), InterpreterError) for _, place, _ in fresh.values())
+        ways: list[Trail] = []
+        for (relation, place, depth), text in zip(fresh.values(), texts, strict=True):
+            match text:
+                case Success(code):
+                    lead = Lead(place, relation, code, 0, depth)
+                    site = classify(self.change, lead.node)
+                    self.frontier.add(attrs.evolve(lead, promise=self.promise(relation, lead, site)))
+                    ways += self.alias_trails(lead, site)
+                case Failure(error):
+                    self.could_not_read(place.location, error)
+        if ways:
+            yield from self.follow(ways)
+
+    def promise(self, relation: Relation, lead: Lead, site: Site) -> int:
+        """What is expected of a place before it is rated: twice the risk and the relevance that its text suggests."""
+        guess = expected(self.change, site)
+        return max(2 * guess.risk + guess.relevance - site.in_test, LEAST_PROMISE.get(relation, 0))
+
+    def alias_trails(self, lead: Lead, site: Site) -> list[Trail]:
+        """The way on from a line that gives the definition another name, while there are not too many of them."""
+        if not site.alias or lead.depth >= DEPTH or self.aliases >= ALIASES_FOLLOWED:
+            return []
+        self.aliases += 1
+        place = attrs.evolve(lead.place, column=site.alias_column)
+        return [follow_alias(place, site.alias, lead.depth + 1)]
+
+    def pick(self, count: int) -> Eff[Exploring, list[Lead]]:
+        """The best leads, of every definition one, before a second one of any."""
+        picked: list[Lead] = []
+        while len(picked) < count and len(self.frontier):
+            leads = self.frontier.take(count - len(picked))
+            yield from self.read_outlines(lead.place.path for lead in leads)
+            for lead in leads:
+                holder = self.outlines[lead.place.path].holder(lead.place.line)
+                again = holder is not None and (lead.place.path, holder.place) in self.seen_holders
+                if again and not lead.deferred:
+                    self.frontier.defer(lead)
+                    continue
+                picked.append(lead)
+                if holder is not None:
+                    self.seen_holders.add((lead.place.path, holder.place))
+        return picked
+
+    def rate(self, leads: Sequence[Lead]) -> Eff[Exploring, list[Rated]]:
+        """Ask what stands at each place, then ask the scorer."""
+        answers = yield from each(self.rate_one(lead) for lead in leads)
+        news = [answer.unwrap() for answer in answers if isinstance(answer, Success)]
+        self.rated += news
+        if self.query.keep_examples:
+            time = yield from now()
+            self.examples += [TrainingExample(self.query.context, node.node, node.rubric, time) for node in news]
+        for answer in answers:
+            if isinstance(answer, Failure):
+                failure = answer.failure()
+                self.limits.append(f"the scorer failed ({failure})")
+                raise ScorerFailed(failure, self.answer()) from failure
+        return news
+
+    def rate_one(self, lead: Lead) -> Eff[Exploring, Result[Rated, InterpreterError]]:
+        """One node with its rubric, or the scorer's failure; a node without a hover text is rated all the same."""
+        said = (yield from attempt(hover(lead.place), InterpreterError)).value_or(None)
+        node = attrs.evolve(lead.node, hover=said and said[:HOVER_CHARACTERS])
+        rubric = yield from attempt(rate_node(self.query.context, node), InterpreterError)
+        holder = self.outlines[lead.place.path].holder(lead.place.line)
+        site = classify(self.change, node)
+        return rubric.map(lambda rubric: Rated(lead, node, rubric, site, holder))
+
+    def carry_on(self, news: Sequence[Rated]) -> Eff[Exploring, None]:
+        """Follow the change to the callers of the functions that pass it on."""
+        ways: list[Trail] = []
+        for node in news:
+            function = node.holder
+            if function is not None and function.place not in self.carried_from and self.carries(node, function):
+                self.carried_from.add(function.place)
+                ways.append(follow_callers(function, node.lead.depth + 1))
+        if ways:
+            yield from self.follow(ways)
+
+    def carries(self, node: Rated, function: Symbol) -> bool:
+        """Whether the change goes on from this place to whoever calls the function that holds it."""
+        return (
+            function.kind in FUNCTIONS
+            and node.lead.depth < DEPTH
+            and node.rubric.relevance >= CARRIES_FROM_RELEVANCE
+            and propagates(self.change, node.site)
+        )
+
+    def read_outlines(self, paths: Iterable[str]) -> Eff[Exploring, None]:
+        """Read the definitions of files that have not been read."""
+        fresh = [path for path in dict.fromkeys(paths) if path not in self.outlines]
+        answers = yield from each(attempt(document_symbols(path), InterpreterError) for path in fresh)
+        for path, answer in zip(fresh, answers, strict=True):
+            match answer:
+                case Success(symbols):
+                    self.outlines[path] = Outline(symbols)
+                case Failure(error):
+                    self.outlines[path] = Outline()
+                    self.could_not_read(f"the definitions in {path}", error)
+
+    def could_not_read(self, what: str, error: InterpreterError) -> None:
+        """Remember what the answer must say it lacks."""
+        self.limits.append(f"{what} ({error})")
+
+    def answer(self) -> ScoutResponse:
+        """What is known by now, ranked."""
+        return ranked(
+            self.change,
+            self.found,
+            self.rated,
+            self.frontier.known,
+            self.outlines,
+            left=len(self.frontier),
+            limits=self.limits,
+            examples=tuple(self.examples) if self.query.keep_examples else None,
+        )
+
+
+LEAST_PROMISE: Final = {Relation.DEFINITION: 16, Relation.SIBLING: 8, Relation.OVERRIDE: 10, Relation.SUBTYPE: 8}
+"""What a place promises whatever its text suggests; 15 is the most a text can."""

@@ -1,0 +1,91 @@
+"""What to look at next: a best-first queue of places, each kept once. Pure data, no effects."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from heapq import heappop, heappush
+from typing import Final
+
+import attrs
+
+from tidepool.domain import NodeContext
+from tidepool.effects.lsp import Place
+
+
+class Relation(IntEnum):
+    """How a place was reached, the most telling way first: of two ways to one place the first is kept."""
+
+    DEFINITION = 0  # it is the definition that changes
+    SIBLING = 1  # it mentions a sibling of the variant that is added
+    PARAMETER = 2  # it mentions the parameter that changes
+    OVERRIDE = 3  # it overrides or implements the definition
+    SUBTYPE = 4  # it derives from the definition, at any depth
+    REFERENCE = 5  # it mentions the definition
+    ALIAS = 6  # it mentions another name for the definition
+    CALLER = 7  # it calls a function that the change carries on to
+
+
+@attrs.frozen
+class Lead:
+    """A place worth rating.
+
+    Attributes:
+        place: where it is.
+        relation: how it was reached.
+        snippet: the code there.
+        promise: how much is expected of it before anything is known but its text; the highest is rated first.
+        depth: how many definitions lie between it and the one that changes.
+        deferred: whether it stands in a definition of which a place has been rated already.
+    """
+
+    place: Place
+    relation: Relation
+    snippet: str
+    promise: int
+    depth: int = 0
+    deferred: bool = False
+
+    @property
+    def node(self) -> NodeContext:
+        """The place as a scorer sees it before anybody asked the server about it."""
+        return NodeContext(self.place.location, None, self.snippet)
+
+
+class Frontier:
+    """Leads not yet taken. One per line of code; what is taken or known does not come back."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Lead] = {}
+        self._heap: list[tuple[bool, int, Relation, Place]] = []
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    @property
+    def known(self) -> tuple[Lead, ...]:
+        """Every lead that was ever added, taken or not."""
+        return tuple(self._known.values())
+
+    def is_known(self, place: Place) -> bool:
+        """Whether this line is, or was, in the queue."""
+        return place.location in self._known
+
+    def add(self, lead: Lead) -> None:
+        """Queue a lead, unless its line is known."""
+        if not self.is_known(lead.place):
+            self._queue(lead)
+
+    def defer(self, lead: Lead) -> None:
+        """Queue a lead again, behind all that have not been deferred."""
+        self._queue(attrs.evolve(lead, deferred=True))
+
+    def take(self, count: int) -> list[Lead]:
+        """The best `count` leads, or as many as there are; equal promise is decided by relation, then by place."""
+        return [self._known[heappop(self._heap)[_PLACE].location] for _ in range(min(count, len(self._heap)))]
+
+    def _queue(self, lead: Lead) -> None:
+        self._known[lead.place.location] = lead
+        heappush(self._heap, (lead.deferred, -lead.promise, lead.relation, lead.place))
+
+
+_PLACE: Final = 3

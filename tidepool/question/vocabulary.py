@@ -1,0 +1,196 @@
+"""The words of questions about code, by what they mean there.
+
+A *sort* is a set of words that a question may exchange without asking something else: `delete`, `drop` and
+`get rid of` are all of the sort `remove`. Every sort has a letter, so that a sentence becomes a short string which
+regular expressions can read. To teach a word, write it into its sort.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+_VERBS: Final = {
+    "add": "add introduce insert append create put attach tack support addition additions",
+    "give": "give gave given",
+    "extend": "extend augment enrich expand extension",
+    "remove": "remove delete drop* erase eliminate kill strip* deprecate retire prune purge discard omit rid* nuke axe"
+    " scrap* ditch deletion removal deprecation obsolete",
+    "lose": "lose lost",
+    "rename": "rename renaming",
+    "label": "name",
+    "call": "call",
+    "move": "move relocate migrate transfer extract pull hoist",
+    "change": "change modify alter edit update tweak adjust rework refactor rewrite rewrote rewritten redefine replace"
+    " swap* switch turn fix optimise optimize touch transform restructure simplify simplification reimplement convert"
+    " rejig* overhaul modification refactoring",
+    "widen": "widen narrow broaden loosen tighten relax restrict",
+    "make": "make made making let letting lets force mark declare allow permit cause annotate",
+    "return": "return yield",
+    "take": "take took taken accept expect require need want receive",
+    "have": "have has had having gain include contain carry",
+    "get": "get* got gotten become became",
+    "pass": "pass",
+    "raise": "raise throw threw thrown crash fail",
+    "use": "use usage user usages users caller callers consumer consumers depend dependent dependents dependency"
+    " dependencies reference import consume invoke invocation invocations rely relies relied relying inherit construct"
+    " instantiate mention call-site call-sites callsite callsites occurrence occurrences trace traces",
+    "implement": "implement override overrode overridden",
+    "stop": "stop* cease",
+    "default": "default",
+}
+
+_NOUNS: Final = {
+    "variant": "variant case member enumerator alternative choice",
+    "parameter": "parameter param argument arg kwarg flag kwargs args",
+    "field": "field attribute attr column property slot",
+    "method": "method function func fn procedure routine constructor initializer helper",
+    "enum": "enum enumeration strenum intenum",
+    "protocol": "protocol interface abc trait typeclass mixin",
+    "alias": "alias union literal",
+    "kind": "class dataclass model struct record namedtuple typeddict constant variable object symbol decorator"
+    " definition identifier exception",
+    "module": "module package file namespace folder directory",
+    "type": "type annotation hint typehint",
+    "signature": "signature",
+    "value": "value",
+    "subclass": "subclass subtype implementer implementor implementation child descendant inheritor",
+    "order": "order ordering",
+}
+
+_WORDS: Final = {
+    "more": "more new another extra additional further fresh",
+    "adjective": "required mandatory keyword keyword-only kw-only positional positional-only trailing leading nested"
+    " private public protected internal static boolean integer numeric unused redundant legacy typed untyped computed"
+    " derived readonly read-only non-optional non-nullable async asynchronous generic variadic named cached frozen"
+    " instance top-level module-level whole entire compulsory synchronous immutable mutable hashable final keyworded"
+    " old",
+    "abstract": "abstract abstractmethod abstractproperty virtual",
+    "none": "none null nil nullable optional nothing undefined",
+    "builtin": "int str float bool bytes list dict tuple set frozenset object complex callable iterable iterator"
+    " sequence mapping generator awaitable string number dictionary lists dicts tuples"
+    " strings ints floats bools coroutine void never iterables generators",
+    "not": "not never no without don't doesn't didn't won't isn't aren't wasn't can't cannot couldn't wouldn't",
+    "instead": "instead rather",
+    "safe": "safe okay ok fine harmless dangerous risky possible unsafe",
+    "be": "be is are was were been being am",
+    "called": "called named dubbed",
+    "to": "to into onto -> => →",
+    "as": "as",
+    "from": "from",
+    "of": "of than about regarding concerning",
+    "in": "in on inside within for at by under across",
+    "with": "with",
+    "out": "out away off",
+    "or": "or and | & / either",
+    "what": "what how whatever",
+    "if": "if when whether suppose supposing assuming whenever once",
+    "we": "i we you he she they people someone anyone somebody anybody",
+    "this": "this these those",
+    "it": "it them",
+    # Behind a name they show that the name is over; anywhere else they say nothing.
+    "article": "a an the my our your his her their its",
+    # Said of a verb or a noun without changing what is asked: as if it were not there.
+    "light": "any some each every all existing current just simply also now maybe perhaps"
+    " possibly sometimes might may could would will can shall must should really actually suddenly always ever then"
+    " still only even already soon later directly please kindly do does did one two three four longer anymore both"
+    " occasionally usually often eventually quietly silently accidentally completely entirely safely such"
+    " certain specific particular following above below sort kind too ourselves myself itself i'll we'll",
+    # Words that are never a name.
+    "filler": "which who whom whose where why there here that so because since while but nor yet break breaks"
+    " broke broken breaking breakage happen happens happened happening affect affects affected impacted influences"
+    " blast radius ripple anything everything something nobody everybody everyone tell show find know see look looking"
+    " like likely unlikely think thought thinking wonder wondering ask asked asking explain explains describe checking"
+    " verify planned planning intend intending going gonna after before during between against over up down again else"
+    " other others same different own much many few most least less anywhere everywhere somewhere elsewhere hey hi"
+    " hello dear thanks thank thx cheers folks guys sir sorry help helps me us him works working worked run runs"
+    " running ran go goes went come comes came yes well oh quick quickly curious sure true false resulting yesterday"
+    " monday tuesday wednesday thursday friday saturday sunday january february march april june july august september"
+    " october november december early immediately twice first second third last next via per until till unless though"
+    " although however therefore thus hence e.g i.e etc vs e.g. i.e. downstream upstream api apis http https json xml"
+    " url urls sql ui cli ci cd pr ai ide todo fyi asap btw imo pls lsp sdk i'm i've i'd we're we've we'd you're it's"
+    " that's what's let's there's done doing python typescript haskell rust golang java english right wrong good bad"
+    " better best fast faster slow slower try tries tried trying",
+    # Nouns that are a name only with a capital.
+    "noise": "code codebase codebases project projects repo repos repository repositories stuff thing things"
+    " place places site sites line lines test tests suite question questions answer answers result results problem"
+    " problems issue issues bug bugs error errors warning warnings risk risks part parts way ways effect effects"
+    " impact impacts consequence consequences fallout influence team plan plans check checks work rest today tomorrow",
+}
+
+VERB_STEMS: Final = frozenset(
+    word.rstrip("*") for sort, words in _VERBS.items() if sort != "default" for word in words.split()
+)
+"""Verbs as a function may be called: `get`, not `gets`."""
+
+COMPOUNDS: Final = {
+    ("in", "case"): "if",
+    ("use", "case"): "filler",
+    ("use", "cases"): "filler",
+    ("keyword", "only"): "adjective",
+    ("positional", "only"): "adjective",
+    ("no", "one"): "we",
+    ("as", "well"): "light",
+    ("set", "of"): "light",
+}
+"""Pairs of words that mean something of their own: the sort of the two together."""
+
+_MARKS: Final = ("name", "word", "opening", "quoted", "possessive", "comma", "end", "asks", "cjk")
+"""Sorts of what is no known word: names that look like code; unknown words, and those that open a sentence with a
+capital; quoted built-in types; `'s`; the ends of clauses, sentences and questions; and a
+run of Chinese, Japanese or Korean."""
+
+_SORTS: Final = (*_VERBS, *_NOUNS, *_WORDS, *_MARKS)
+_FIRST_LETTER: Final = 0x100  # past everything that means something in a regular expression
+LETTERS: Final = {sort: chr(_FIRST_LETTER + number) for number, sort in enumerate(_SORTS)}
+"""Every sort's letter."""
+
+SORTS: Final = {letter: sort for sort, letter in LETTERS.items()}
+"""Every letter's sort."""
+
+NOUN_LETTERS: Final = frozenset(LETTERS[sort] for sort in (*_NOUNS, "default", "label", "use", "noise"))
+"""Sorts whose words, written with a capital, may well be the name of a class."""
+
+_TYPES: Final = (
+    "int str float bool bytes list dict tuple set frozenset object complex type Any Callable Iterable Iterator"
+    " Sequence Mapping Generator Awaitable Coroutine List Dict Tuple Set Union Literal"
+)
+TYPES: Final = frozenset(_TYPES.split())
+"""Types that every Python file knows, as they are written in code."""
+
+_IRREGULAR: Final = {
+    "property": ("property", "properties"),
+    "child": ("child", "children"),
+    "alias": ("alias", "aliases"),
+    "class": ("class", "classes"),
+}
+
+
+def _conjugated(verb: str) -> Iterator[str]:
+    """The forms of a regular verb; `*` says that the last consonant is doubled."""
+    stem = verb.rstrip("*")
+    yield stem
+    if verb.endswith("*"):
+        yield from (stem + "s", stem + stem[-1] + "ed", stem + stem[-1] + "ing")
+    elif stem.endswith("e"):
+        yield from (stem + "s", stem + "d", stem[:-1] + "ing")
+    elif stem.endswith("y") and stem[-2] not in "aeiou":
+        yield from (stem[:-1] + "ies", stem[:-1] + "ied", stem + "ing")
+    else:
+        yield from (stem + ("es" if stem.endswith(("ch", "sh", "ss", "x")) else "s"), stem + "ed", stem + "ing")
+
+
+def _numbered(noun: str) -> Iterator[str]:
+    yield from _IRREGULAR.get(noun, (noun, noun + ("es" if noun.endswith(("ch", "s")) else "s")))
+
+
+def _letters() -> Iterator[tuple[str, str]]:
+    for table, forms in ((_VERBS, _conjugated), (_NOUNS, _numbered)):
+        for sort, words in table.items():
+            yield from ((form, LETTERS[sort]) for word in words.split() for form in forms(word))
+    for sort, words in _WORDS.items():
+        yield from ((word, LETTERS[sort]) for word in words.split())
+
+
+LETTER_OF: Final = dict(_letters())
+"""Every known word's letter; the word is in lower case."""

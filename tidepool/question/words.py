@@ -1,0 +1,264 @@
+"""From the text of a question to its words, names among them. Pure, total, and linear in the length of the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Final, NamedTuple
+
+from tidepool.question.vocabulary import COMPOUNDS, LETTER_OF, LETTERS, NOUN_LETTERS, TYPES, VERB_STEMS
+
+READ_CHARACTERS: Final = 8_000
+"""How much is read at either end of a text: people ask before or after what they paste, not in the midst of it."""
+
+NAMES_IN_A_FENCE: Final = 4
+"""Names that are taken from a fenced block of code."""
+
+
+class Mention(NamedTuple):
+    """A word of the question.
+
+    Attributes:
+        text: what it names: `Class.method` of `` `Class.method()` ``, `module.func` of `src/module.py:func`; any other
+            word as it was written.
+        letter: its sort's letter.
+        written: how it was written, without quotes.
+    """
+
+    text: str
+    letter: str
+    written: str
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it was written as a file, or as a name in a file."""
+        return "/" in self.written or ".py" in self.written
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it was written as a file and nothing in it."""
+        return self.is_path and "." not in self.text
+
+    @property
+    def is_call(self) -> bool:
+        """Whether it was written as a call, `name()`."""
+        return self.written.endswith(")")
+
+
+_DOTTED: Final = r"[^\W\d]\w*+(?:(?:\.|::|\#)[^\W\d]\w*+)*"
+_PATH: Final = (
+    r"(?:(?:[\w.\-]{1,80}/){1,20}[\w\-]{1,80}\.(?:pyi?|hs|rs|go|tsx?|jsx?|java|c|h|cc|cpp|hpp)\b|[\w\-]{1,80}\.pyi?\b)"
+    rf"(?::{{1,2}}(?:\d+|{_DOTTED}))*"
+)
+_LETTER: Final = r"[A-Za-z_\u00c0-\u1fff]"  # no Chinese, Japanese or Korean: there no space parts a name from the rest
+_RUN: Final = rf"{_LETTER}[A-Za-z0-9_\u00c0-\u1fff]*+"
+_BARE: Final = rf"@?{_RUN}(?:(?:\.|::|\#|-(?=[A-Za-z])){_RUN})*+"
+
+_TOKEN: Final = rf"""
+    (?P<bare>{_BARE}(?![\w./:'\u2019(\[]))
+  | ```(?P<fence>(?:.|\n)*?)(?:```|\Z)
+  | `(?P<code>[^`\s][^`\n]{{0,200}})`
+  | (?<!\w)["'\u2018\u201c](?P<quoted>(?:{_PATH}|{_DOTTED})(?:\(\))?)["'\u2019\u201d](?!\w)
+  | https?://\S++
+  | (?P<path>{_PATH})
+  | (?P<word>{_BARE}(?:\[[^\]\n]{{0,80}}\]|\([^()\n]{{0,80}}\)|['\u2019](?:t|re|ve|ll|d|m)\b){{0,2}})
+  | (?P<possessive>['\u2019]s\b)
+  | (?P<asks>[?\uff1f])
+  | (?P<end>[.!;](?=\s|$)|[\u3002\uff01\uff1b]|\n\s*\n)
+  | (?P<comma>[,\uff0c\u3001])
+  | (?P<symbol>[-=]>|[\u2192|&])
+  | (?P<cjk>[\u2e80-\u2fff\u3040-\ua4cf\uac00-\ud7ff\uf900-\ufaff]++)
+"""
+_CODE: Final = rf"(?:(?:async\s+)?(?:def|class|enum)\s+|@)?(?P<name>{_PATH}|{_DOTTED})(?P<rest>\s*(?:[\[(:=|,]|->).*)?"
+_DEFINED: Final = r"\b(?:def|class)\s+(\w+)|\b([^\W\d]\w*)(?=\()"
+
+_NAME, _WORD, _OPENING, _QUOTED = (LETTERS[sort] for sort in ("name", "word", "opening", "quoted"))
+_NONE, _BUILTIN, _FILLER, _LIGHT, _NOT = (LETTERS[sort] for sort in ("none", "builtin", "filler", "light", "not"))
+_END, _ASKS = (LETTERS[sort] for sort in ("end", "asks"))
+_ABSTRACT, _ARTICLE, _CJK = (LETTERS[sort] for sort in ("abstract", "article", "cjk"))
+_KINDS: Final = ("method", "enum", "protocol", "kind", "alias", "module", "parameter", "field", "variant")
+_BREAKS: Final = frozenset((_END, _ASKS))
+_OWNERS: Final = frozenset((_NAME, _WORD, _OPENING, _QUOTED, *(LETTERS[sort] for sort in ("it", *_KINDS))))
+_LIKE_NAMES: Final = frozenset((_NAME, _WORD, _OPENING, _QUOTED))
+_NEVER_NAMES: Final = frozenset(LETTERS[sort] for sort in ("if", "add", "remove", "change", "filler", "to", "of"))
+_AFTER_A_NAME: Final = frozenset(LETTERS[sort] for sort in ("be", "get", "have", "take", "lose", "return"))
+_VERBS: Final = frozenset(LETTER_OF[verb] for verb in VERB_STEMS)
+_NAMED: Final = frozenset(
+    LETTERS[sort] for sort in ("method", "kind", "parameter", "field", "variant", "module", "alias", "enum", "protocol")
+)
+_BEHIND_A_NAME: Final = frozenset(
+    LETTERS[sort] for sort in ("of", "in", "from", "to", "be", "end", "asks", "possessive")
+)
+_SECONDS: Final = frozenset(second for _, second in COMPOUNDS)
+
+
+@cache  # compiled when it is first needed: most commands ask nothing
+def _pattern(source: str) -> re.Pattern[str]:
+    return re.compile(source, re.VERBOSE if source is _TOKEN else 0)
+
+
+def words_of(text: str) -> list[Mention]:
+    """The words of a text, without those that say nothing (`the`, `just`, `please`)."""
+    if len(text) > 2 * READ_CHARACTERS:
+        text = f"{text[:READ_CHARACTERS]}\n\n{text[-READ_CHARACTERS:]}"
+    words: list[Mention] = []
+    before = ""
+    for token in _pattern(_TOKEN).finditer(text):
+        kind = token.lastgroup
+        if kind is None:
+            continue
+        written = token.group(kind)
+        word = written.lower()
+        if word in _SECONDS and (before, word) in COMPOUNDS:
+            if words and words[-1].written.lower() == before:
+                words.pop()
+            found = _known(word, COMPOUNDS[before, word])
+        elif kind == "possessive":
+            found = _possessive(words)
+        else:
+            found = _READERS[kind](written, words[-1].letter if words else _END)
+        words += found
+        before = word
+    if any(word.letter == _CJK for word in words):
+        return [word._replace(letter=_NAME) if word.letter == _WORD else word for word in words]
+    return _with_verbs_read(_with_capitals_read(words))
+
+
+def _with_capitals_read(words: list[Mention]) -> list[Mention]:
+    """Known nouns with a capital are names, `a field of Order`, unless the whole question Is Written Like This."""
+    capitals = [at for at, word in enumerate(words) if word.written[0].isupper() and not word.written.isupper()]
+    nouns = [at for at in capitals if words[at].letter in NOUN_LETTERS]
+    if not nouns or any(at and words[at].letter in _NEVER_NAMES for at in capitals):
+        return words
+    for at in nouns:
+        opens = not at or words[at - 1].letter in _BREAKS
+        following = words[at + 1].letter if at + 1 < len(words) else _END
+        if following in _AFTER_A_NAME if opens else following not in _LIKE_NAMES:
+            words[at] = words[at]._replace(letter=_NAME)
+    return words
+
+
+def _with_verbs_read(words: list[Mention]) -> list[Mention]:
+    """A known verb is a name where only a name can stand: `the method get of Session`, `the field name of User`."""
+    for at in range(1, len(words)):
+        word = words[at]
+        if words[at - 1].letter not in _NAMED:
+            continue
+        if word.letter == _FILLER and word.written.isupper():
+            words[at] = word._replace(letter=_NAME)
+        elif word.letter in _VERBS and word.written.lower() in VERB_STEMS:
+            following = words[at + 1].letter if at + 1 < len(words) else _END
+            if following in _BEHIND_A_NAME:
+                words[at] = word._replace(letter=_NAME)
+    return words
+
+
+def _possessive(words: list[Mention]) -> tuple[Mention, ...]:
+    """The `'s` behind the last of these words, which it may show to be a name: `Order's total`, not `what's`."""
+    if not words:
+        return ()
+    last = words[-1]
+    if last.letter in NOUN_LETTERS and last.written[0].isupper():
+        words[-1] = last = last._replace(letter=_NAME)
+    return _known("'s", "possessive") if last.letter in _OWNERS else ()
+
+
+def _known(written: str, sort: str) -> tuple[Mention, ...]:
+    return () if sort == "light" else (Mention(written, LETTERS[sort], written),)
+
+
+def _bare(written: str, previous: str) -> tuple[Mention, ...]:
+    """A word without brackets or quotes: a known one, or a name if it looks like code."""
+    word = written.lower().lstrip("@")
+    letter = LETTER_OF.get(word)
+    if written in TYPES and written[0].isupper():
+        letter = _BUILTIN
+    if letter is None:
+        return (_unknown(written, previous),)
+    if letter == _LIGHT or (letter == _ARTICLE and previous not in _LIKE_NAMES):
+        return ()
+    return (Mention(written, letter, written),)
+
+
+def _unknown(written: str, previous: str) -> Mention:
+    if "-" in written:
+        return Mention(written, _FILLER, written)
+    if not written.isalpha() or ".py" in written:
+        return _named(written)
+    if len(written) > 1 and written[1:].islower():
+        ordinary = _WORD if written[0].islower() else _OPENING if previous in _BREAKS else _NAME
+        return Mention(written, ordinary, written)
+    return Mention(written, _NAME, written)
+
+
+def _bracketed(written: str, previous: str) -> tuple[Mention, ...]:
+    """A word with what is attached to it: `name(x)`, `list[int]`, `parameter(s)`, `don't`."""
+    word = re.sub(r"\(e?s\)$", "", written)
+    if word.endswith((")", "]")):
+        return (_expression(word),)
+    if "'" in word or "\u2019" in word:
+        return _known(word, "not" if LETTER_OF.get(word.lower().replace("\u2019", "'")) == _NOT else "filler")
+    return _bare(word, previous)
+
+
+def _code(written: str, _previous: str) -> tuple[Mention, ...]:
+    """What stands in backticks or in quotes: a name, an expression or a signature; other text as if unquoted."""
+    found = _pattern(_CODE).fullmatch(written)
+    if found is None:
+        return tuple(words_of(written))
+    name, rest = found["name"], (found["rest"] or "").strip()
+    if rest.startswith(("[", "|")) or not rest:
+        return (_expression(name + rest),)
+    return (_named(name + "()" if rest.startswith("(") else name),)
+
+
+def _expression(written: str) -> Mention:
+    """A name, a call of it, or a type made with it."""
+    base = re.match(_DOTTED, written.lstrip("@"))
+    name = base.group() if base else written
+    if name in ("None", "Optional") or ("None" in written and name != written and not written.endswith(")")):
+        return Mention(written, _NONE, written)
+    if name in TYPES:
+        return Mention(written, _QUOTED if name == written else _BUILTIN, written)
+    if LETTER_OF.get(name) == _ABSTRACT:
+        return Mention(written, _ABSTRACT, written)
+    return _named(written)
+
+
+def _named(written: str) -> Mention:
+    """A name, however it is written, dotted."""
+    if "/" in written or ".py" in written:
+        path, *inside = re.split(r"::?", written)
+        folders, _, file = path.rpartition("/")
+        stem = file.partition(".")[0]
+        if stem == "__init__":
+            stem = folders.rpartition("/")[2] or stem
+        return Mention(".".join([stem, *(name for name in inside if not name.isdigit())]), _NAME, written)
+    name = re.split(r"[\[(]", written.lstrip("@"), maxsplit=1)[0].replace("::", ".").replace("#", ".")
+    return Mention(re.sub(r"^(?:self|cls)\.", "", name), _NAME, written)
+
+
+def _fence(written: str, _previous: str) -> tuple[Mention, ...]:
+    """Of a block of code, what it defines or else calls; each ends a sentence, so that no phrase is made of them."""
+    found = re.findall(_DEFINED, written)
+    names = [defined for defined, _ in found if defined] or [called for _, called in found]
+    ends = Mention(".", _END, ".")
+    return tuple(word for name in dict.fromkeys(names[:NAMES_IN_A_FENCE]) for word in (ends, _named(name), ends))
+
+
+def _mark(sort: str) -> Callable[[str, str], tuple[Mention, ...]]:
+    return lambda written, _previous: (Mention(written, LETTERS[sort], written),)
+
+
+_READERS: Final[Mapping[str, Callable[[str, str], tuple[Mention, ...]]]] = {
+    "bare": _bare,
+    "fence": _fence,
+    "code": _code,
+    "quoted": _code,
+    "path": lambda written, _previous: (_named(written),),
+    "word": _bracketed,
+    "symbol": _bare,
+    **{mark: _mark(mark) for mark in ("asks", "end", "comma", "cjk")},
+}
+"""How each kind of token is read: from how it is written and the letter before it to words, or none."""

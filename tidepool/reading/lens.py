@@ -1,0 +1,112 @@
+"""What to look for in a line of code: a change, prepared once for reading many places."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+import attrs
+
+from tidepool.change import Change, ChangeKind
+
+VARIANT_KINDS: Final = frozenset({ChangeKind.ADD_VARIANT, ChangeKind.REMOVE_VARIANT})
+FIELD_KINDS: Final = frozenset({ChangeKind.ADD_FIELD, ChangeKind.REMOVE_FIELD, ChangeKind.RENAME_FIELD})
+CLASS_KINDS: Final = VARIANT_KINDS | FIELD_KINDS | {ChangeKind.ADD_ABSTRACT_METHOD}
+"""Changes that are made to classes only."""
+
+PARAMETER_KINDS: Final = frozenset({ChangeKind.RENAME, ChangeKind.REMOVE_PARAMETER, ChangeKind.CHANGE_PARAMETER_TYPE})
+"""Changes to a parameter that is there already: it is mentioned inside the function."""
+
+PROPAGATING_KINDS: Final = frozenset(
+    {ChangeKind.MAKE_NULLABLE, ChangeKind.CHANGE_RETURN_TYPE, ChangeKind.CHANGE_BEHAVIOUR}
+)
+"""Changes to what comes out of a function: what becomes of it decides, and it may be handed on."""
+
+_PART_KINDS: Final = frozenset({ChangeKind.REMOVE_VARIANT, ChangeKind.REMOVE_FIELD, ChangeKind.RENAME_FIELD})
+"""Changes to a part of a class: the question may name the part as the member of a target or as the target itself."""
+
+_SOUGHT: Final = _PART_KINDS | PARAMETER_KINDS | {ChangeKind.ADD_ABSTRACT_METHOD}
+"""Changes whose member is looked for; one that is only added stands nowhere yet."""
+
+_CONSTRUCTORS: Final = frozenset({"__init__", "__new__", "__post_init__", "__attrs_post_init__"})
+
+TARGETS_SOUGHT: Final = 8
+"""Names that are looked for: a question that names more is answered for the most plausible ones."""
+
+
+class Subject(StrEnum):
+    """Which name a site is about."""
+
+    TARGET = "target"
+    MEMBER = "member"  # the variant, field, parameter or method that the change names inside the target
+    SIBLING = "sibling"  # a variant next to the one that is added or removed
+    OTHER = "other"  # a name that the question does not mention
+    NONE = "none"
+
+
+@attrs.frozen
+class Lens:
+    """What to look for in a line.
+
+    Attributes:
+        kind: what is done.
+        names: finds every name in question, or None where the question names nothing.
+        ranks: of each name, how plausible it is that the change is about it, 0 first.
+        member: the member's name where it is looked for, or "".
+        keyword: finds the member as a keyword argument.
+        owner: the class that holds the target, where the question names it, or "".
+        of_variants: whether it looks for the variants of an enum, a union or a base class.
+        of_class: whether the target is a class.
+    """
+
+    kind: ChangeKind
+    names: re.Pattern[str] | None
+    ranks: Mapping[str, int]
+    member: str
+    keyword: re.Pattern[str] | None
+    owner: str
+    of_variants: bool
+    of_class: bool
+
+    def find(self, line: str) -> list[re.Match[str]]:
+        """Every mention of the most plausible of the names that a line mentions."""
+        if self.names is None:
+            return []
+        hits = list(self.names.finditer(line))
+        if len(hits) > 1 and len(self.ranks) > 1:
+            best = min(self.ranks[hit[0]] for hit in hits)
+            return [hit for hit in hits if self.ranks[hit[0]] == best]
+        return hits
+
+
+@lru_cache(maxsize=64)
+def lens(change: Change) -> Lens:
+    """What to look for in a line."""
+    targets = change.targets[:TARGETS_SOUGHT]
+    first = targets[0] if targets else None
+    member = change.member or ""
+    owner = first.container.rpartition(".")[2] if first else ""
+    if change.kind in _PART_KINDS and first and member in ("", first.name):
+        member = first.name
+    ranks: dict[str, int] = {}
+    if member and change.kind in _SOUGHT:
+        ranks[member] = len(targets) if change.kind in PARAMETER_KINDS else 0
+    for rank, target in enumerate(targets):
+        if target.container and (target.name in _CONSTRUCTORS or target.name == member):
+            ranks.setdefault(target.container.rpartition(".")[2], rank)
+        ranks.setdefault(target.name, rank)
+    ranks.pop("", None)
+    names = "|".join(re.escape(name) for name in sorted(ranks, key=len, reverse=True))
+    return Lens(
+        kind=change.kind,
+        names=re.compile(rf"(?<!\w)(?:{names})(?!\w)") if names else None,
+        ranks=ranks,
+        member=member if member in ranks else "",
+        keyword=re.compile(rf"(?<![\w.]){re.escape(member)}\s*=(?!=)") if member else None,
+        owner=owner,
+        of_variants=change.kind in VARIANT_KINDS,
+        of_class=change.kind in CLASS_KINDS,
+    )

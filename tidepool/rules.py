@@ -1,0 +1,183 @@
+"""What a change does to a place: a table over (kind of change, kind of site), and how a rubric is read from it.
+
+    rate(change, node)                   the rubric of a node
+    expected(change, site)               the rule for a site: what its text alone makes likely
+    action(change, site)                 what to do there, in the imperative
+    propagates(change, site)             whether the change goes on to the callers of the function that holds the site
+
+The tables themselves are in `tidepool.rulebook` and `tidepool.particulars`. Pure and total: every change has a rule for
+every site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+from tidepool.change import Change, ChangeKind
+from tidepool.domain import NodeContext, Rubric, Tag
+from tidepool.particulars import BY_PASSING, BY_USE, DOTTED, FALLBACK, MEMBER_RULES, RENAMED_PARAMETER
+from tidepool.reading.lens import VARIANT_KINDS, lens
+from tidepool.rulebook import (
+    CALLS,
+    DEFAULTS,
+    IN_CODE,
+    NEARBY,
+    NOT_MENTIONED,
+    PARENTS,
+    RULES,
+    SIBLING_STAYS,
+    VALUES,
+    Row,
+    Rule,
+)
+from tidepool.sites import Passing, Site, SiteKind, Subject, Use, classify, tags
+
+NAME_CHARACTERS: Final = 80
+"""What is shown of a name in a sentence."""
+
+
+def rate(change: Change, node: NodeContext, asked: tuple[Tag, ...] = ()) -> Rubric:
+    """How much a node matters to a change.
+
+    Args:
+        asked: what kind of code the question is about: a site of that kind is one step more relevant.
+    """
+    return rate_site(change, classify(change, node), asked)
+
+
+def rate_site(change: Change, site: Site, asked: tuple[Tag, ...] = ()) -> Rubric:
+    """How much a site matters to a change."""
+    rule = expected(change, site)
+    relevance = rule.relevance
+    if asked and 1 < relevance < 5 and not set(asked).isdisjoint(tags(site.kind)):
+        relevance += 1
+    if site.in_test and relevance > 1:
+        relevance -= 1
+    return Rubric(relevance, rule.risk, rule.confidence, _say(change, site, rule.why))
+
+
+def expected(change: Change, site: Site) -> Rule:
+    """The rule for a site."""
+    if site.kind is SiteKind.NONE:
+        return NEARBY if site.name else NOT_MENTIONED
+    if site.subject is Subject.SIBLING and change.kind is ChangeKind.REMOVE_VARIANT:
+        return SIBLING_STAYS
+    rule = _by_facts(change, site) or _rows(change, site.subject is Subject.MEMBER)[site.kind]
+    return _soften(change.kind, rule) if site.subject is Subject.OTHER else rule
+
+
+def action(change: Change, site: Site) -> str:
+    """What to do at a site, in the imperative."""
+    return _say(change, site, expected(change, site).do)
+
+
+PROPAGATED: Final = frozenset({ChangeKind.MAKE_NULLABLE, ChangeKind.CHANGE_RETURN_TYPE, ChangeKind.CHANGE_BEHAVIOUR})
+"""Changes that a function hands on to its callers when it returns what it got."""
+
+
+def propagates(change: Change, site: Site) -> bool:
+    """Whether the change goes on from a site to the callers of the function that holds it."""
+    return change.kind in PROPAGATED and site.kind in VALUES and site.use is Use.RETURNED and not site.in_test
+
+
+def _by_facts(change: Change, site: Site) -> Rule | None:
+    """The rule that what is seen besides the kind of the site decides, if any does."""
+    kind = change.kind
+    if site.kind in CALLS and site.passing is not Passing.UNKNOWN:
+        by_passing = RENAMED_PARAMETER.passing if _renames_parameter(change) else BY_PASSING.get(kind, _NOTHING_PASSED)
+        if rule := by_passing.get(site.passing):
+            return rule
+    if site.kind in VALUES and (by_use := BY_USE.get(kind)):
+        return by_use[site.use]
+    if site.fallback and kind in FALLBACK:
+        return FALLBACK[kind]
+    return DOTTED.get(kind) if site.dotted and site.kind in CALLS else None
+
+
+_NOTHING_PASSED: Final[Mapping[Passing, Rule]] = {}
+
+
+def _renames_parameter(change: Change) -> bool:
+    return change.kind is ChangeKind.RENAME and change.member is not None
+
+
+def _rows(change: Change, of_member: bool) -> Mapping[SiteKind, Rule]:
+    """The row of the table, every kind of site filled in."""
+    if _renames_parameter(change):
+        return _RENAMED_MEMBER if of_member else _RENAMED_TARGET
+    if of_member and change.kind in _MEMBERS:
+        return _MEMBERS[change.kind]
+    return _TARGETS[change.kind]
+
+
+def _filled(row: Row) -> dict[SiteKind, Rule]:
+    """A row with a rule for every kind of site: its own, that of anywhere in code, its parent's, or the default."""
+    rules: dict[SiteKind, Rule] = {}
+    for kind in SiteKind:
+        anywhere = row.get(None) if kind in IN_CODE else None
+        parent = PARENTS.get(kind)
+        rules[kind] = row.get(kind) or anywhere or (row.get(parent) if parent else None) or DEFAULTS[kind]
+    return rules
+
+
+_TARGETS: Final = {kind: _filled(row) for kind, row in RULES.items()}
+_MEMBERS: Final = {kind: _filled(row) for kind, row in MEMBER_RULES.items()}
+_RENAMED_TARGET: Final = _filled(RENAMED_PARAMETER.target)
+_RENAMED_MEMBER: Final = _filled(RENAMED_PARAMETER.member)
+
+
+@lru_cache(maxsize=1024)
+def _soften(kind: ChangeKind, rule: Rule) -> Rule:
+    """The rule for a name that the question does not mention.
+
+    A variant's siblings are often classes of their own, so a match over names that the question does not mention is
+    likely the one that matters; elsewhere such a name matters only if the change reaches it.
+    """
+    steps = 1 if kind in VARIANT_KINDS else 2
+    return rule._replace(
+        relevance=max(1, rule.relevance - steps),
+        risk=max(1, rule.risk - steps),
+        confidence=min(2, rule.confidence),
+        why=f"if the change reaches `{{name}}`: {rule.why}",
+    )
+
+
+@lru_cache(maxsize=64)
+def _words(change: Change) -> dict[str, str]:
+    """What stands for the names in a change's sentences."""
+    with_name, without = MEMBER_WORDS.get(change.kind, ("`{}`", "the member"))
+    member = change.member or lens(change).member
+    target = change.targets[0].qualified_name if change.targets else ""
+    return {
+        "member": with_name.format(_shown(member)) if member else without,
+        "target": f"`{_shown(target)}`" if target else "what is asked about",
+        "new": f"`{_shown(change.new_name)}`" if change.new_name else "the new name",
+        "place": f"`{_shown(change.new_name)}`" if change.new_name else "its new module",
+    }
+
+
+MEMBER_WORDS: Final[Mapping[ChangeKind, tuple[str, str]]] = {
+    ChangeKind.ADD_VARIANT: ("the new variant `{}`", "the new variant"),
+    ChangeKind.REMOVE_VARIANT: ("the variant `{}`", "the removed variant"),
+    ChangeKind.RENAME: ("the parameter `{}`", "the parameter"),
+    ChangeKind.ADD_PARAMETER: ("the new parameter `{}`", "the new parameter"),
+    ChangeKind.REMOVE_PARAMETER: ("the parameter `{}`", "the removed parameter"),
+    ChangeKind.CHANGE_PARAMETER_TYPE: ("the parameter `{}`", "the changed parameter"),
+    ChangeKind.ADD_FIELD: ("the new field `{}`", "the new field"),
+    ChangeKind.REMOVE_FIELD: ("the field `{}`", "the removed field"),
+    ChangeKind.RENAME_FIELD: ("the field `{}`", "the renamed field"),
+    ChangeKind.ADD_ABSTRACT_METHOD: ("the abstract method `{}`", "the new abstract method"),
+}
+"""How the member of a change is spoken of, with its name and without."""
+
+
+def _say(change: Change, site: Site, template: str) -> str:
+    """A sentence about a site, its first letter a capital."""
+    text = template.format(name=_shown(site.name), **_words(change))
+    return text[:1].upper() + text[1:]
+
+
+def _shown(name: str) -> str:
+    return name if len(name) <= NAME_CHARACTERS else name[:NAME_CHARACTERS] + "…"

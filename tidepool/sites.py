@@ -1,0 +1,342 @@
+"""What stands at a place in the code, as far as it concerns a change: worked out from the text around it.
+
+    site = classify(change, node)        total, deterministic, no I/O; a node costs some microseconds
+    site.kind                            what the name in question does there: it is called, imported, matched, …
+    site.subject                         which name that is: the target, its member, another variant, or another name
+
+The line that the snippet is about is what is classified. Where the name stands on it more than once, the most telling
+of its sites is the answer: the one whose kind comes first in `SiteKind`.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import attrs
+
+from tidepool.change import Change, ChangeKind
+from tidepool.domain import NodeContext, Tag
+from tidepool.effects.lsp import Place
+from tidepool.reading.lens import PARAMETER_KINDS, PROPAGATING_KINDS, Lens, Subject, lens
+from tidepool.reading.mentions import Mention, SiteKind
+from tidepool.reading.snippets import indent, without_text
+from tidepool.reading.statements import kind_of
+from tidepool.reading.types import other_name_column
+from tidepool.reading.uses import Passing, Use, passing_of, use_of
+
+__all__ = ["Passing", "Site", "SiteKind", "Subject", "Use", "classify", "in_test", "tags"]
+
+
+class Site(NamedTuple):
+    """What stands at a place.
+
+    Attributes:
+        kind: what the name does there.
+        subject: which name it is.
+        name: the name as it is written there, a variant with its enum; "" where there is none.
+        in_test: whether the place is in test code.
+        use: what becomes of the value, for a call or an attribute.
+        passing: what the arguments of a call show.
+        dotted: whether the name is reached through a module or an object: `module.name`.
+        fallback: whether a default branch that raises nothing follows a match arm or a chain.
+        alias: the other name that the line gives the target, or "".
+        alias_column: where the other name stands on the line, in characters from 0.
+    """
+
+    kind: SiteKind
+    subject: Subject
+    name: str
+    in_test: bool = False
+    use: Use = Use.PASSED
+    passing: Passing = Passing.UNKNOWN
+    dotted: bool = False
+    fallback: bool = False
+    alias: str = ""
+    alias_column: int = 0
+
+    def alias_place(self, place: Place) -> Place | None:
+        """Where the other name stands that the line gives the target, or None where it gives none.
+
+        Args:
+            place: anywhere on the line.
+        """
+        return Place(place.path, place.line, self.alias_column) if self.alias else None
+
+
+TAGS: Final[Mapping[SiteKind, tuple[Tag, ...]]] = {
+    SiteKind.OVERRIDE: (Tag.FUNCTION, Tag.TYPE_FAMILY),
+    SiteKind.METHOD: (Tag.FUNCTION,),
+    SiteKind.SUBCLASS: (Tag.TYPE_FAMILY,),
+    SiteKind.DECLARATION: (Tag.DATA_TYPE,),
+    SiteKind.CASE: (Tag.EXHAUSTIVE, Tag.PATTERN_MATCH),
+    SiteKind.CHAIN: (Tag.EXHAUSTIVE,),
+    SiteKind.TABLE: (Tag.EXHAUSTIVE,),
+    SiteKind.LITERAL: (Tag.EXHAUSTIVE, Tag.TYPE_ALIAS),
+    SiteKind.ENUMERATION: (Tag.EXHAUSTIVE,),
+    SiteKind.TABLE_VALUE: (Tag.EXHAUSTIVE,),
+    SiteKind.ITERATION: (Tag.EXHAUSTIVE,),
+    SiteKind.CONSTRUCTION: (Tag.DATA_TYPE,),
+    SiteKind.SUPER_CALL: (Tag.FUNCTION, Tag.TYPE_FAMILY),
+    SiteKind.CALL: (Tag.FUNCTION,),
+    SiteKind.DECORATOR: (Tag.FUNCTION,),
+    SiteKind.WRITE: (Tag.DATA_TYPE,),
+    SiteKind.DELETE: (Tag.DATA_TYPE,),
+    SiteKind.KEYWORD: (Tag.DATA_TYPE,),
+    SiteKind.ATTRIBUTE: (Tag.DATA_TYPE,),
+    SiteKind.ISINSTANCE: (Tag.PATTERN_MATCH,),
+    SiteKind.COMPARISON: (Tag.PATTERN_MATCH,),
+    SiteKind.PARAMETER: (Tag.FUNCTION,),
+    SiteKind.ALIAS: (Tag.TYPE_ALIAS,),
+    SiteKind.VALUE: (Tag.FUNCTION,),
+    SiteKind.ANNOTATION: (Tag.CONSTRAINT,),
+    SiteKind.EXPORT: (Tag.MODULE,),
+    SiteKind.REEXPORT: (Tag.MODULE,),
+    SiteKind.IMPORT_AS: (Tag.MODULE,),
+    SiteKind.IMPORT: (Tag.MODULE,),
+}
+
+
+def tags(kind: SiteKind) -> tuple[Tag, ...]:
+    """What kind of code a site is."""
+    return TAGS.get(kind, ())
+
+
+_IN_TEST: Final = re.compile(r"(?:^|/)(?:tests?|testing)/|(?:^|/)(?:test_[^/]*|[^/]*_tests?|conftest|tests?)\.\w+$")
+
+
+def in_test(path: str) -> bool:
+    """Whether a file holds test code, by its path."""
+    return "test" in path and _IN_TEST.search(path) is not None
+
+
+LINE_CHARACTERS: Final = 1_000
+"""What is read of a line: generated code has lines of any length."""
+
+MENTIONS_READ: Final = 6
+"""Mentions on one line that are classified; a line with more lists the same thing."""
+
+_ORDER: Final = {kind: order for order, kind in enumerate(SiteKind)}
+_HEAD: Final = re.compile(r"\s*(@|\w+)")
+_FIRST_LINES: Final = {"1": 0, "2": 1}
+
+
+def classify(change: Change, node: NodeContext) -> Site:
+    """What stands at a node, as far as it concerns a change."""
+    sought = lens(change)
+    path, _, number = node.location.rpartition(":")
+    lines = node.snippet.split("\n")
+    if len(node.snippet) > LINE_CHARACTERS:
+        lines = [line[:LINE_CHARACTERS] for line in lines[:LINES_READ]]
+    index = _FIRST_LINES.get(number, 2)
+    if index >= len(lines):  # not cut as snippets are: whichever line mentions it
+        index = next((index for index, line in enumerate(lines) if sought.find(line)), 0)
+    reading = _Reading(sought, lines, index, path, number, node.hover or "")
+    hits = sought.find(lines[index])
+    return reading.most_telling(hits) if hits else reading.unmentioned()
+
+
+@attrs.define(eq=False)
+class _Reading:
+    """A snippet while it is read."""
+
+    lens: Lens
+    lines: list[str]
+    index: int
+    path: str
+    number: str
+    hover: str
+    above: str = ""
+    code: str = ""
+    head: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        text = without_text("\n".join(self.lines[: self.index + 1]))
+        start = text.rfind("\n") + 1
+        self.above, self.code = text[:start], text[start:]
+        head = _HEAD.match(self.code)
+        self.head = head[1] if head is not None else ""
+
+    def most_telling(self, hits: Sequence[re.Match[str]]) -> Site:
+        """The site of the mention whose kind comes first."""
+        if len(hits) == 1:
+            return self.site(*hits[0].span())
+        return min((self.site(*hit.span()) for hit in hits[:MENTIONS_READ]), key=lambda site: _ORDER[site.kind])
+
+    def site(self, start: int, end: int) -> Site:
+        """The site of a name in question."""
+        name = self.lines[self.index][start:end]
+        if name == self.lens.member:
+            return self._describe(self._mention(start, end, is_member=True), Subject.MEMBER)
+        if not self.lens.of_variants:
+            return self._describe(self._mention(start, end), Subject.TARGET)
+        variant = _VARIANT.match(self.lines[self.index], end)
+        if variant is None or not self._is_variant(name, variant[1]):
+            return self._describe(self._mention(start, end), Subject.TARGET)
+        is_member = variant[1] == self.lens.member
+        mention = self._mention(start, variant.end(), is_variant=True, is_member=is_member)
+        return self._describe(mention, Subject.MEMBER if is_member else Subject.SIBLING)
+
+    def _is_variant(self, name: str, attribute: str) -> bool:
+        """Whether an attribute of an enum is one of its variants: by its spelling, or as the server says."""
+        if attribute[0].isupper() or attribute == self.lens.member:
+            return True
+        return self.hover.startswith(f"Literal[{name}.{attribute}]")
+
+    def _mention(self, start: int, end: int, *, is_variant: bool = False, is_member: bool = False) -> Mention:
+        raw = self.lines[self.index]
+        mention = Mention(
+            self.lens,
+            self.lines,
+            self.index,
+            raw,
+            self.code,
+            self.above,
+            self.head,
+            self.path,
+            self.number,
+            self.hover,
+            start,
+            end,
+            raw[start:end].rpartition(".")[2],
+            is_variant or (is_member and self.lens.of_variants),
+            is_member,
+        )
+        mention.settle()
+        return mention
+
+    def _describe(self, mention: Mention, subject: Subject) -> Site:
+        kind = kind_of(mention)
+        if subject is Subject.MEMBER and self.lens.kind in PARAMETER_KINDS and kind not in _NOT_A_USE:
+            kind = SiteKind.PARAMETER
+        column = other_name_column(mention) if kind in _RENAMING else -1
+        start = mention.first if mention.is_variant else mention.start
+        return Site(
+            kind,
+            subject,
+            ".".join(mention.raw[start : mention.end].split(".")[-2:]),
+            in_test(self.path),
+            use_of(mention) if kind in _VALUED and self.lens.kind in PROPAGATING_KINDS else Use.PASSED,
+            passing_of(mention) if kind in _CALLED else Passing.UNKNOWN,
+            mention.dotted,
+            kind in _BRANCHES and self._falls_back(),
+            _WORD.match(mention.raw, column)[0] if column >= 0 else "",  # type: ignore[index]
+            max(column, 0),
+        )
+
+    def _falls_back(self) -> bool:
+        """Whether the lines below show a default branch, and that it raises nothing."""
+        depth = indent(self.lines[self.index])
+        below = self.lines[self.index + 1 :]
+        for line, following in pairwise(below):
+            if indent(line) == depth and line.lstrip().startswith(_DEFAULTS):
+                return not following.lstrip().startswith(_GIVES_UP)
+        return False
+
+    def unmentioned(self) -> Site:
+        """What stands on a line that mentions none of the names in question."""
+        return self._decorated() or self._as_the_server_says() or self._by_its_shape() or self._nothing()
+
+    def _decorated(self) -> Site | None:
+        """A decorator stands for the definition below it."""
+        if self.head != "@":
+            return None
+        for index in range(self.index + 1, len(self.lines)):
+            hits = self.lens.find(self.lines[index])
+            if hits:
+                below = attrs.evolve(self, index=index).most_telling(hits)
+                return below if below.kind in _DEFINITIONS else None
+        return None
+
+    def _as_the_server_says(self) -> Site | None:
+        """A mention under another name, or of another name, by what the server says about it."""
+        said = _SAID.match(self.hover)
+        if said is None:
+            return None
+        enum, variant = said["enum"], said["variant"]
+        if enum and (enum in self.lens.ranks or variant == self.lens.member):
+            subject = Subject.MEMBER if variant == self.lens.member else Subject.SIBLING
+            return self._under_another_name(subject, variant)
+        name = said[said.lastgroup or 0]
+        if name in self.lens.ranks:
+            return self._under_another_name(Subject.MEMBER if name == self.lens.member else Subject.TARGET, name)
+        found = _word(name).search(self.lines[self.index])
+        if found is None or self.code[found.start()] in '"#':
+            return None
+        return self._describe(self._mention(*found.span(), is_variant=self.lens.of_variants), Subject.OTHER)
+
+    def _under_another_name(self, subject: Subject, name: str) -> Site | None:
+        """A mention of what is in question, wherever on the line it may be."""
+        found = _word(name).search(self.code) or _CAPITALISED.search(self.code) or _CALLEE.search(self.code)
+        if found is None:
+            return None
+        is_member = subject is Subject.MEMBER
+        is_variant = subject is Subject.SIBLING or (is_member and self.lens.of_variants)
+        return self._describe(self._mention(*found.span(), is_variant=is_variant, is_member=is_member), subject)
+
+    def _by_its_shape(self) -> Site | None:
+        """A mention of another name that may concern the change, where the line looks like one that does."""
+        guess = _CALLEE if self.lens.kind in PROPAGATING_KINDS else _CAPITALISED
+        found = guess.search(self.code)
+        if found is None or keyword.iskeyword(found[0]):
+            return None
+        site = self._describe(self._mention(*found.span(), is_variant=self.lens.of_variants), Subject.OTHER)
+        return site if site.kind in _TELLING_SHAPES.get(self.lens.kind, _NO_SHAPES) else None
+
+    def _nothing(self) -> Site:
+        """No mention; the name is that of one nearby."""
+        near = next((hits[0][0] for line in self.lines if (hits := self.lens.find(line))), "")
+        return Site(SiteKind.NONE, Subject.NONE, near, in_test(self.path))
+
+
+LINES_READ: Final = 20
+"""Lines that are read of a snippet that is much longer than one should be."""
+
+_VARIANT: Final = re.compile(r"\.([^\W\d]\w*)")
+_WORD: Final = re.compile(r"\w*")
+_CAPITALISED: Final = re.compile(r"(?<![\w.])(?:\w+\.)*_*[A-Z]\w*")
+_CALLEE: Final = re.compile(r"(?<!\w)[^\W\d]\w*(?=\()")
+_SAID: Final = re.compile(
+    r"(?:async )?(?:def|class)\s+(?P<defined>\w+)"
+    r"|<class '(?:[\w.]*\.)?(?P<class>\w+)'"
+    r"|bound method [^\n(]*?\.(?P<method>\w+)[\[(]"
+    r"|Literal\[(?P<enum>\w+)\.(?P<variant>\w+)\]"
+    r"|type\[(?P<type>\w+)\]"
+)
+_DEFAULTS: Final = ("case _:", "else:")
+_GIVES_UP: Final = ("raise", "assert_never(", "assert False", "typing.assert_never(", "t.assert_never(", "unreachable(")
+
+_DEFINITIONS: Final = frozenset({SiteKind.DEFINITION, SiteKind.METHOD, SiteKind.OVERRIDE, SiteKind.SUBCLASS})
+_CALLED: Final = frozenset({SiteKind.CALL, SiteKind.CONSTRUCTION, SiteKind.SUPER_CALL, SiteKind.DECORATOR})
+_VALUED: Final = frozenset({SiteKind.CALL, SiteKind.SUPER_CALL, SiteKind.ATTRIBUTE, SiteKind.CONSTRUCTION})
+_BRANCHES: Final = frozenset({SiteKind.CASE, SiteKind.CHAIN})
+_RENAMING: Final = frozenset({SiteKind.IMPORT_AS, SiteKind.ALIAS, SiteKind.VALUE})
+_NOT_A_USE: Final = frozenset(
+    {SiteKind.DECLARATION, SiteKind.KEYWORD, SiteKind.STRING, SiteKind.DOCSTRING, SiteKind.COMMENT}
+)
+_NO_SHAPES: Final[frozenset[SiteKind]] = frozenset()
+_DISPATCHING: Final = frozenset(
+    {SiteKind.CASE, SiteKind.CHAIN, SiteKind.TABLE, SiteKind.LITERAL, SiteKind.ENUMERATION, SiteKind.TABLE_VALUE}
+    | {SiteKind.ISINSTANCE, SiteKind.COMPARISON, SiteKind.SUBCLASS, SiteKind.DECLARATION}
+)
+_CALLING: Final = frozenset({SiteKind.CALL, SiteKind.CONSTRUCTION})
+_DERIVING: Final = frozenset({SiteKind.SUBCLASS})
+_TELLING_SHAPES: Final[Mapping[ChangeKind, frozenset[SiteKind]]] = {
+    ChangeKind.ADD_VARIANT: _DISPATCHING,
+    ChangeKind.REMOVE_VARIANT: _DISPATCHING,
+    ChangeKind.ADD_FIELD: _DERIVING,
+    ChangeKind.ADD_ABSTRACT_METHOD: _DERIVING,
+    ChangeKind.MAKE_NULLABLE: _CALLING,
+    ChangeKind.CHANGE_RETURN_TYPE: _CALLING,
+    ChangeKind.CHANGE_BEHAVIOUR: _CALLING,
+}
+"""What a line that mentions none of the names must look like to be taken for a part of the change's wake."""
+
+
+@lru_cache(maxsize=256)
+def _word(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
