@@ -49,7 +49,7 @@ class Scout:
     def __init__(self, config: Path) -> None:
         self.mark = uuid.uuid4().hex
         self.environ = {**os.environ, "TIDEPOOL_TEST_MARK": self.mark, "XDG_CONFIG_HOME": str(config)}
-        self.environ["PYTHONPATH"] = str(REPOSITORY)
+        self.environ["PYTHONPATH"] = str(REPOSITORY)  # which holds the fixture as well: that must not confuse a server
 
     def __call__(self, *arguments: str, cwd: Path = FIXTURE) -> Run:
         done = subprocess.run([*COMMAND, *arguments], cwd=cwd, env=self.environ, capture_output=True, timeout=100, check=False)
@@ -203,11 +203,11 @@ def test_a_name_is_followed_through_aliases_and_re_exports(scout: Scout, tmp_pat
 
 
 def test_the_environment_of_the_codebase_is_found(scout: Scout, tmp_path: Path) -> None:
-    root = write(tmp_path / "root", {"app.py": "import dep\n\n\ndef use() -> int:\n    return dep.Thing().size()\n"})
+    root = write(tmp_path / "root", {"app.py": "import dep\n\n\ndef measure() -> int:\n    return dep.Thing().size()\n"})
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", root / ".venv"], check=True)
     (site,) = (root / ".venv" / "lib").glob("python*/site-packages")
     write(site, {"dep.py": "class Thing:\n    def size(self) -> int:\n        return 1\n"})
-    run = scout("What breaks if use returned None?", "--format", "json", "--examples", cwd=root)
+    run = scout("What breaks if measure returned None?", "--format", "json", "--examples", cwd=root)
     assert run.code == 0
     assert all("Unknown" not in (example["node"]["hover"] or "") for example in run.answer["training_examples"])
 
@@ -287,7 +287,7 @@ def test_hostile_files_do_not_hide_the_answer(scout: Scout, tmp_path: Path) -> N
             "good.py": "def price() -> int:\n    return 1\n\n\ndef pay() -> int:\n    return price()\n",
             "broken.py": "from good import price\n\ndef broken(:\n    price(\n",
             "latin.py": "from good import price\n# caf\xe9\nTOTAL = price()\n".encode("latin-1"),
-            "large.py": "from good import price\n" + "x = 1  # filler\n" * 330_000 + "LARGE = price()\n",
+            "large.py": "from good import price\n" + "".join(f"X_{i} = {i}\n" for i in range(330_000)) + "LARGE = price()\n",
             "tabs\tand \x1b[31mred.py": "from good import price\nRED = price()\n",
         },
     )
@@ -297,6 +297,7 @@ def test_hostile_files_do_not_hide_the_answer(scout: Scout, tmp_path: Path) -> N
     run = scout("What breaks if I add a required parameter to price?", "--format", "json", "--budget", "50", cwd=root)
     assert run.code == 0
     assert {"pay", "LARGE"} <= set(run.names)
+    assert "not read, for not being UTF-8 or for their names: latin.py, tabs and red.py" in run.answer["summary"]
     assert "secret" not in run.out.lower()
     table = scout("What breaks if I add a required parameter to price?", "--budget", "50", cwd=root)
     assert "\x1b" not in table.out
@@ -355,9 +356,9 @@ def test_a_signal_in_mid_answer_leaves_no_process(scout: Scout, number: int, cod
 
 
 def test_a_reader_that_stops_reading_is_no_error(scout: Scout) -> None:
-    process = scout.start(ADD_VARIANT, "--format", "json", "--examples")
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.stderr is not None
-    assert process.stderr.read() == b""
-    assert process.wait(timeout=100) == 0
+    with scout.start(ADD_VARIANT, "--format", "json", "--examples") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=100) == 0

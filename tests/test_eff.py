@@ -29,7 +29,7 @@ from tests.programs import (
     plans,
     program,
 )
-from tidepool.eff import AsyncHandler, Eff, Handler, Op, Prog, attempt, each, lift, operation, run
+from tidepool.eff import AsyncHandler, Eff, Handler, Op, Prog, Raised, attempt, each, lift, operation, run
 from tidepool.errors import AlreadyRun, BadAnswer, MissingHandler, TidepoolError, Unavailable
 
 BROKEN = Get(3)  # what no handler here can answer
@@ -455,6 +455,25 @@ def test_closing_a_program_closes_the_programs_inside_it() -> None:
     next(prog)
     prog.close()
     assert closed == ["a", "b", "c"]
+
+
+def test_closing_a_program_while_it_is_cancelled_closes_what_has_not_ended() -> None:
+    closed: list[str] = []
+
+    def leaving(name: str) -> Eff[Any, None]:
+        try:
+            yield from getting(1, 2)
+        finally:
+            try:
+                yield from Say("slowly")
+            finally:
+                closed.append(name)
+
+    prog = lockstep(leaving("a"), BROKEN)
+    next(prog)
+    assert prog.send([2, Raised(BadAnswer("world", "broken"))]) == Say("slowly")
+    prog.close()
+    assert closed == ["a"]
 
 
 def test_closing_a_program_that_would_ask_on_its_way_out_is_an_error() -> None:

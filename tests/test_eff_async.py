@@ -475,10 +475,10 @@ def test_no_handler_outlives_its_round_whenever_that_was_cancelled(steps: int) -
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        assert len(asyncio.all_tasks()) == 1
         before = list(asked)
         for _ in range(20):
             await asyncio.sleep(0)
-        assert len(asyncio.all_tasks()) == 1
         assert before == asked
 
     asyncio.run(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -134,6 +135,53 @@ def test_an_error_is_replayed_with_its_type_and_text_in_the_program_that_asked()
         return caught.value.why
 
     assert replay(careful(), tape_of(careful())) == "no Get(key=3)"
+
+
+def test_an_error_is_replayed_as_it_was_recorded_however_often() -> None:
+    def failing(key: int) -> Eff[Row, Any]:
+        try:
+            return (yield from getting(1, 2))
+        finally:
+            yield from Get(key)
+
+    def prog() -> Eff[Row, Any]:
+        lanes: list[Prog[Row, Any]] = [failing(10), Get(3), failing(17)]
+        return (yield from each(lanes))
+
+    def seen() -> tuple[list[str], list[str]]:
+        with pytest.raises(BadAnswer) as caught:
+            replay(prog(), tape)
+        return caught.value.__notes__, [frame.name for frame in caught.traceback]
+
+    tape = tape_of(prog())
+    notes, frames = seen()
+    assert len(notes) == 2
+    assert (notes, frames) == seen() == seen()
+
+
+def test_a_cancellation_is_not_on_the_tape() -> None:
+    tape: list[Entry] = []
+
+    async def never(_: Fetch) -> int:
+        await asyncio.Event().wait()
+        raise AssertionError("nothing sets this event")
+
+    def prog() -> Eff[Row, None]:
+        try:
+            yield from Get(1)
+            yield from Fetch(1)
+        finally:
+            yield from Get(2)
+
+    async def main() -> None:
+        task = asyncio.create_task(run_async(recorded(prog(), tape.append), ASYNC | Fetch.by_async(never)))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert tape == [Entry(Get(1), Success(2)), Entry(Get(2), Success(4))]
 
 
 def test_a_tape_made_by_awaiting_is_replayed_without() -> None:

@@ -9,7 +9,7 @@ import attrs
 
 from tidepool.change import Change
 from tidepool.domain import NodeContext, Pointer, Rubric, ScoutResponse, Status, TrainingExample, Verdict
-from tidepool.effects.lsp import Symbol
+from tidepool.effects.lsp import Place, Symbol
 from tidepool.errors import InterpreterError, Unsupported
 from tidepool.frontier import Lead
 from tidepool.outline import Outline
@@ -68,11 +68,11 @@ def ranked(
     """
     best: dict[object, Rated] = {}
     for node in sorted(rated, key=lambda node: node.rank):
-        best.setdefault(_group(node.lead, node.holder), node)
+        best.setdefault(group(node.lead.place, node.holder), node)
     lines: dict[object, list[int]] = {}
     for lead in known:
         if outline := outlines.get(lead.place.path):
-            lines.setdefault(_group(lead, outline.holder(lead.place.line)), []).append(lead.place.line)
+            lines.setdefault(group(lead.place, outline.holder(lead.place.line)), []).append(lead.place.line)
     pointers = tuple(_pointer(change, node, sorted(lines.get(group, ()))) for group, node in best.items())
     return ScoutResponse(
         summary=_summary(change, found, pointers, len(rated), left, limits),
@@ -84,14 +84,19 @@ def ranked(
     )
 
 
-def not_found(missing: NotFound) -> ScoutResponse:
-    """The answer to a question about names that the codebase does not define."""
+def not_found(missing: NotFound, limits: Sequence[str] = ()) -> ScoutResponse:
+    """The answer to a question about names that the codebase does not define.
+
+    Args:
+        limits: what could not be looked at, each a clause: the name may be there.
+    """
     if not missing.written:
         advice = "The question names no definition: write the name of what you want to change in backticks."
         return ScoutResponse(advice, Status.NOT_FOUND)
     names = _listed(missing.written)
     closest = f"; the closest names are {_listed(missing.closest)}" if missing.closest else ""
-    return ScoutResponse(f"Nothing named {names} is defined under the root{closest}.", Status.NOT_FOUND)
+    sentences = [f"Nothing named {names} is defined under the root{closest}.", *_not_looked_at(limits)]
+    return ScoutResponse(" ".join(sentences), Status.NOT_FOUND)
 
 
 def could_not_look(error: InterpreterError) -> ScoutResponse:
@@ -100,9 +105,9 @@ def could_not_look(error: InterpreterError) -> ScoutResponse:
     return ScoutResponse(f"The codebase could not be looked at: {error}.", status)
 
 
-def _group(lead: Lead, holder: Symbol | None) -> object:
-    """What shares one pointer: the lines of one definition; at a file's top level every line for itself."""
-    return (lead.place.path, holder.place if holder else lead.place.line)
+def group(place: Place, holder: Symbol | None) -> tuple[str, object]:
+    """What shares one pointer: the lines of one definition, its overloads included; at top level each for itself."""
+    return (place.path, holder.qualified_name if holder else place.line)
 
 
 def _pointer(change: Change, node: Rated, lines: Sequence[int]) -> Pointer:
@@ -137,15 +142,19 @@ def _summary(
     if likely:
         names = _listed(pointer.what.partition(" (also")[0] for pointer in likely)
         sentences.append(f"{len(likely)} of {len(pointers)} places are likely to break: {names}.")
-    else:
+    elif visited > 1 or left:
         sentences.append(f"None of the {len(pointers)} places rated is likely to break.")
+    else:
+        sentences.append("The language server knows no use of it: one whose type it cannot tell may be there all the same.")
     if left:
         sentences.append(f"{visited} of {visited + left} known lines were rated; a larger budget rates the rest.")
     if found.namesakes:
         sentences.append(_ambiguity(found))
-    if limits:
-        sentences.append(f"Not everything could be looked at: {'; '.join(limits)}.")
-    return " ".join(sentences)
+    return " ".join([*sentences, *_not_looked_at(limits)])
+
+
+def _not_looked_at(limits: Sequence[str]) -> list[str]:
+    return [f"Not everything could be looked at: {'; '.join(limits)}."] if limits else []
 
 
 def _ambiguity(found: Found) -> str:

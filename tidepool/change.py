@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 import attrs
 
 from tidepool.domain import QueryContext, Tag
 from tidepool.question.phrases import sentences
-from tidepool.question.phrasings import MENTIONING, TELLING, Deed, deeds
+from tidepool.question.phrasings import MENTIONING, PARTS, TELLING, Deed, deeds, is_code
 from tidepool.question.vocabulary import LETTERS
 from tidepool.question.words import Mention, words_of
 
@@ -85,7 +85,7 @@ TARGETS_KEPT: Final = 8
 QUESTIONS_REMEMBERED: Final = 32
 """A scorer reads the same question once for every node; few, since a question may be 100 kB long."""
 
-_MEANINGS: Final[dict[str, tuple[tuple[str, ChangeKind], ...]]] = {
+MEANINGS: Final[dict[str, tuple[tuple[str, ChangeKind], ...]]] = {
     "add": (
         ("parameter", ChangeKind.ADD_PARAMETER),
         ("field abstract", ChangeKind.ADD_ABSTRACT_METHOD),
@@ -95,6 +95,7 @@ _MEANINGS: Final[dict[str, tuple[tuple[str, ChangeKind], ...]]] = {
         ("method to-protocol", ChangeKind.ADD_ABSTRACT_METHOD),
         ("call to-protocol", ChangeKind.ADD_ABSTRACT_METHOD),
         ("method #Constraint", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("call #Constraint", ChangeKind.ADD_ABSTRACT_METHOD),
         ("method", ChangeKind.CHANGE_BEHAVIOUR),
         ("call", ChangeKind.CHANGE_BEHAVIOUR),
         ("to-enum", ChangeKind.ADD_VARIANT),
@@ -115,6 +116,7 @@ _MEANINGS: Final[dict[str, tuple[tuple[str, ChangeKind], ...]]] = {
         ("parameter", ChangeKind.ADD_PARAMETER),
         ("field", ChangeKind.ADD_FIELD),
         ("variant", ChangeKind.ADD_VARIANT),
+        ("abstract", ChangeKind.ADD_ABSTRACT_METHOD),
         ("Class more", ChangeKind.ADD_VARIANT),
         ("Class #Exhaustive", ChangeKind.ADD_VARIANT),
         ("Class #PatternMatch", ChangeKind.ADD_VARIANT),
@@ -139,6 +141,8 @@ _MEANINGS: Final[dict[str, tuple[tuple[str, ChangeKind], ...]]] = {
         ("method to-protocol", ChangeKind.ADD_ABSTRACT_METHOD),
         ("method #Constraint", ChangeKind.ADD_ABSTRACT_METHOD),
         ("method", ChangeKind.CHANGE_BEHAVIOUR),
+        ("CONSTANT to-Class", ChangeKind.ADD_VARIANT),
+        ("CONSTANT to-enum", ChangeKind.ADD_VARIANT),
     ),
     "add abstract": (("", ChangeKind.ADD_ABSTRACT_METHOD),),
     "add method": (
@@ -179,6 +183,11 @@ _MEANINGS: Final[dict[str, tuple[tuple[str, ChangeKind], ...]]] = {
         ("field", ChangeKind.RENAME_FIELD),
         ("inside #DataType", ChangeKind.RENAME_FIELD),
         ("", ChangeKind.RENAME),
+    ),
+    "relabel": (
+        ("field label", ChangeKind.RENAME_FIELD),
+        ("parameter label", ChangeKind.RENAME),
+        ("variant label", ChangeKind.RENAME),
     ),
     "move": (("", ChangeKind.MOVE),),
     "make none": (
@@ -226,8 +235,15 @@ _MEANINGS: Final[dict[str, tuple[tuple[str, ChangeKind], ...]]] = {
         ("name Class #PatternMatch", ChangeKind.ADD_VARIANT),
         ("", ChangeKind.CHANGE_BEHAVIOUR),
     ),
-    "take": (("lower", ChangeKind.ADD_PARAMETER),),
+    "take": (
+        ("abstract", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("method to-protocol", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("to-enum", ChangeKind.ADD_VARIANT),
+        ("CONSTANT to-Class", ChangeKind.ADD_VARIANT),
+        ("lower", ChangeKind.ADD_PARAMETER),
+    ),
     "signature": (("", ChangeKind.CHANGE_PARAMETER_TYPE),),
+    "default": (("", ChangeKind.CHANGE_BEHAVIOUR),),
     "behave": (("", ChangeKind.CHANGE_BEHAVIOUR),),
 }
 """What a deed means, by what is known of the thing it is done to: the first line of which all words hold.
@@ -265,7 +281,24 @@ _OF_TYPES: Final = frozenset(
 )
 """Where such a change is told, the names that follow are types, and nothing is done to them."""
 
-_ACTIVITIES: Final = ("ing", "tion", "sion", "ment", "ance", "ence", "ity", "ness", "logs", "docs", "support", "checks")
+_ACTIVITIES: Final = (
+    "ing",
+    "tion",
+    "sion",
+    "ment",
+    "ance",
+    "ence",
+    "ity",
+    "ness",
+    "logs",
+    "docs",
+    "support",
+    "cache",
+    "lock",
+    "retries",
+    "overload",
+    "comment",
+)
 """Ends of words for what code does: they name no parameter and no field."""
 
 _PLAIN: Final = frozenset(LETTERS[sort] for sort in ("word", "opening"))
@@ -289,11 +322,16 @@ def read_change(query: QueryContext) -> Change:
 def _kind(deed: Deed, tags: Sequence[Tag]) -> ChangeKind | None:
     """What a deed means; None where the phrasing was met by chance."""
     known = _known(deed) | {f"#{tag}" for tag in tags}
-    return next((kind for needed, kind in _MEANINGS[deed.name] if known.issuperset(needed.split())), None)
+    return next((kind for needed, kind in _meanings(deed.name) if needed <= known), None)
+
+
+@cache
+def _meanings(deed: str) -> tuple[tuple[frozenset[str], ChangeKind], ...]:
+    return tuple((frozenset(needed.split()), kind) for needed, kind in MEANINGS[deed])
 
 
 def _known(deed: Deed) -> set[str]:
-    """What is known of the thing and of its owner, in the words of `_MEANINGS`."""
+    """What is known of the thing and of its owner, in the words of `MEANINGS`."""
     known = {deed.sort, *deed.nouns, *(f"to-{noun}" for noun in deed.owner_nouns)}
     if deed.owners or (deed.thing and "." in deed.thing.text):
         known.add("inside")
@@ -320,17 +358,23 @@ def _looks(name: Mention) -> Iterator[str]:
 
 def _change(kind: ChangeKind, deed: Deed, words: Sequence[Mention]) -> Change:
     thing, owners = _taken_apart(kind, deed)
+    is_parameter = deed.sort == "parameter" or (deed.name == "default" and bool(owners))
     targets, member = _spelled(thing, *owners), None
+    if kind is ChangeKind.CHANGE_BEHAVIOUR and thing and owners and not is_code(thing):
+        targets[1:1] = _spelled(*owners)  # "the cache in load_all": a definition, or something inside of one
     if kind in _INSIDE:
         targets, member = [*targets, *_spelled(*owners)], thing
     elif deed.sort in ("field", "variant") and kind not in _ON_OWNER:
         targets = targets or _spelled(*owners)
-    elif (deed.is_owner_apart and kind not in _ON_THING) or deed.sort == "parameter" or (kind in _ON_OWNER and owners):
+    elif (deed.is_owner_apart and kind not in _ON_THING) or is_parameter or (kind in _ON_OWNER and owners):
         # "remove parse from utils" may speak of a function and its parameter, or of a module and its function.
         guesses = targets if kind is ChangeKind.REMOVE_PARAMETER and deed.sort == "name" else []
         targets, member = [*_spelled(*owners), *guesses], thing
     told = {mention.text for mention in (deed.thing, deed.new, *deed.owners) if mention}
-    targets += _mentioned(words, told | {word.text for word in deed.rest} if kind in _OF_TYPES else told)
+    others = _mentioned(words, told | {word.text for word in deed.rest} if kind in _OF_TYPES else told)
+    if others and thing and thing.letter == LETTERS["quoted"] and not owners:
+        targets = []  # who names `int` beside another thing asks about that other thing
+    targets += others
     return Change(
         kind,
         tuple(dict.fromkeys(targets))[:TARGETS_KEPT],
@@ -342,7 +386,7 @@ def _change(kind: ChangeKind, deed: Deed, words: Sequence[Mention]) -> Change:
 def _taken_apart(kind: ChangeKind, deed: Deed) -> tuple[Mention | None, tuple[Mention, ...]]:
     """The thing and its owners, where a dotted name holds both."""
     thing = deed.thing
-    is_part = deed.sort in ("parameter", "field", "variant") or kind in _INSIDE or kind in _ON_OWNER
+    is_part = deed.sort in PARTS or kind in _INSIDE or kind is ChangeKind.ADD_ABSTRACT_METHOD
     if thing is None or deed.owners or not is_part or "." not in thing.text:
         return thing, deed.owners
     container, _, last = thing.text.rpartition(".")

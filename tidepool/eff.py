@@ -49,9 +49,10 @@ def operation(cls: type[T]) -> type[T]:
     """Make a class of annotated fields an operation's data: hashable, compared by value.
 
     Type checkers see it frozen. At run time it is not: building the operation is most of what asking it costs,
-    and attrs builds a class that is frozen at run time at half the speed (`make bench`).
+    and attrs builds a class that is frozen at run time at half the speed (`make bench`). Nor can it be referred to
+    weakly, which would cost a twentieth.
     """
-    return attrs.define(unsafe_hash=True)(cls)
+    return attrs.define(unsafe_hash=True, weakref_slot=False)(cls)
 
 
 class Op(Generic[R]):
@@ -224,8 +225,11 @@ def run(prog: Prog[E, R], handler: Handler[E]) -> R:
         op: Any = next(gen)
         while True:
             try:
-                kind = type(op)
-                answer = one[kind](op) if kind in one else handler.unlisted(kind)(op)
+                try:
+                    answer_of = one[type(op)]
+                except KeyError:
+                    answer_of = handler  # a round, or an error that is not to be raised in here
+                answer = answer_of(op)
             except BaseException as error:
                 op = throw(_throwable(error))
             else:
@@ -251,9 +255,6 @@ async def run_async(prog: Prog[E, R], handler: Handler[E] | AsyncHandler[E]) -> 
                     answer = now[kind](op)
                 else:
                     answer = await (later[kind](op) if kind in later else whole.unlisted(op))
-            except GeneratorExit:  # the runner itself is closed: no effect can be answered any more
-                gen.close()
-                raise
             except BaseException as error:
                 op = throw(_throwable(error))
             else:
@@ -279,7 +280,7 @@ def each(progs: Iterable[Prog[E, R]]) -> Eff[E, list[R]]:
         return _values((yield _batch(whole))) if whole else []
     lanes: list[_Lane] = []
     try:
-        lanes.extend(map(_Lane, whole))
+        lanes.extend(map(_Lane, whole))  # where one fails at once, those before it have begun
         asking = lanes
         while asking := [lane for lane in asking if lane.asks is not _NOTHING]:
             answers = yield from _asked_together([lane.asks for lane in asking])
@@ -393,9 +394,6 @@ def _cancel_one(gen: Eff[Any, Any]) -> Eff[Any, None]:
             raise
         try:
             value, move = (yield op), gen.send
-        except GeneratorExit:
-            gen.close()
-            raise
         except BaseException as error:
             value, move = error, gen.throw
 
@@ -427,13 +425,12 @@ async def _all_at_once(
             raise BadAnswer(type(ops[0]).__name__, f"{len(results)} results for {len(ops)} operations")
     except Exception as error:
         return [Raised(_throwable(error))] * len(ops)
-    return [_opened(result) for result in results]
+    return [result.unwrap() if type(result) is Success else _not_a_success(result) for result in results]
 
 
-def _opened(result: Result[Any, Any]) -> Any:
-    if isinstance(result, Success):
-        return result.unwrap()
-    why = result.failure() if isinstance(result, Failure) else result  # neither type-checks; both can be there
+def _not_a_success(result: Any) -> Raised:
+    """What neither type-checks, and both can be there: a failure, or no result at all."""
+    why = result.failure() if isinstance(result, Failure) else result
     return Raised(why if isinstance(why, Exception) else BadAnswer("by_many", f"{result!r} is not a Success"))
 
 

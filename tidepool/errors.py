@@ -80,10 +80,15 @@ class InvalidData(TidepoolError, ValueError):
         self.field = field
         self.value = value
         self.allowed = allowed
+        super().__init__(f"{field}: {_shown(value)} is not {allowed}")
+
+
+def _shown(value: object) -> str:
+    try:
         shown = repr(value)
-        if len(shown) > 80:
-            shown = shown[:77] + "..."
-        super().__init__(f"{field}: {shown} is not {allowed}")
+    except (RecursionError, ValueError):  # nested too deep; a number of thousands of digits
+        return f"this {type(value).__name__}"
+    return shown if len(shown) <= 80 else shown[:77] + "..."
 
 
 class ConfigError(TidepoolError):

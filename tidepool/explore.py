@@ -16,13 +16,13 @@ from typing import Final, TypeAlias
 import attrs
 from returns.result import Failure, Result, Success
 
-from tidepool.answer import Rated, could_not_look, not_found, ranked
+from tidepool.answer import Rated, could_not_look, group, not_found, ranked
 from tidepool.change import Change, ChangeKind, read_change
 from tidepool.domain import ScoutQuery, ScoutResponse, TrainingExample
 from tidepool.eff import Eff, attempt, each
 from tidepool.effects.clock import Clock, now
 from tidepool.effects.gemma import Gemma, rate_node
-from tidepool.effects.lsp import Lsp, Place, Symbol, document_symbols, hover, snippet
+from tidepool.effects.lsp import Lsp, Place, Symbol, document_symbols, hover, snippet, unseen
 from tidepool.effects.report import Report, progress
 from tidepool.errors import InterpreterError
 from tidepool.frontier import Frontier, Lead, Relation
@@ -75,7 +75,7 @@ def explore(query: ScoutQuery) -> Eff[Exploring, ScoutResponse]:
         case Success(Found() as found):
             return (yield from _Survey(query, change, found).conduct())
         case Success(NotFound() as missing):
-            return not_found(missing)
+            return not_found(missing, (yield from unseen()))
         case Failure(error):
             return could_not_look(error)
     raise AssertionError("a result is a success or a failure")
@@ -93,7 +93,7 @@ class _Survey:
     rated: list[Rated] = attrs.field(factory=list)
     examples: list[TrainingExample] = attrs.field(factory=list)
     limits: list[str] = attrs.field(factory=list)
-    seen_holders: set[object] = attrs.field(factory=set)
+    parts_seen: set[object] = attrs.field(factory=set)
     carried_from: set[Place] = attrs.field(factory=set)
     aliases: int = 0
 
@@ -107,6 +107,7 @@ class _Survey:
             yield from self.carry_on(news)
             total = min(self.query.budget_nodes, len(self.rated) + len(self.frontier))
             yield from progress(len(self.rated), total, picked[-1].place.location)
+        self.limits += yield from unseen()
         return self.answer()
 
     @property
@@ -183,14 +184,12 @@ class _Survey:
             leads = self.frontier.take(count - len(picked))
             yield from self.read_outlines(lead.place.path for lead in leads)
             for lead in leads:
-                holder = self.outlines[lead.place.path].holder(lead.place.line)
-                again = holder is not None and (lead.place.path, holder.place) in self.seen_holders
-                if again and not lead.deferred:
+                part = group(lead.place, self.outlines[lead.place.path].holder(lead.place.line))
+                if part in self.parts_seen and not lead.deferred:
                     self.frontier.defer(lead)
-                    continue
-                picked.append(lead)
-                if holder is not None:
-                    self.seen_holders.add((lead.place.path, holder.place))
+                else:
+                    self.parts_seen.add(part)
+                    picked.append(lead)
         return picked
 
     def rate(self, leads: Sequence[Lead]) -> Eff[Exploring, list[Rated]]:

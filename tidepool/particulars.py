@@ -200,8 +200,8 @@ FALLBACK: Final[Mapping[C, Rule]] = {
 
 DOTTED: Final[Mapping[C, Rule]] = {
     C.MOVE: Rule(5, 5, 4,
-        "`{name}` is called here through the module or object it was in, and is no longer found there",
-        "call it where it is now: {place}"),
+        "`{name}` is reached here through the module or object it was in, and is no longer found there",
+        "reach it where it is now: {place}"),
 }
-"""What holds for a call through a module: `module.name()`."""
+"""What holds for a use through a module or an object: `module.name`."""
 # fmt: on

@@ -4,7 +4,7 @@ A rule is `relevance, risk, confidence, why, do`; what the numbers mean is said 
 sentences `{name}` is the name as it stands at the site, `{target}` what changes, `{member}` the parameter, field,
 variant or method that the change is about, `{new}` the new name and `{place}` the new module.
 
-A row lists what is particular to a change. Its `None` is the rule anywhere else in code; a kind of site that a row
+A row lists what is particular to a change. Its `None` is the rule for any other use; a kind of site that a row
 does not list has the rule of its parent in `PARENTS`, and last the one in `DEFAULTS`, which says why nothing happens.
 """
 
@@ -40,13 +40,19 @@ Row: TypeAlias = Mapping[S | None, Rule]
 
 NO_WORK: Final = "leave it as it is"
 
-IN_CODE: Final = frozenset(S) - {S.STRING, S.DOCSTRING, S.COMMENT, S.NONE}
-"""Sites that are code and not text about it."""
+USES: Final = frozenset(S) - {
+    *(S.DEFINITION, S.OVERRIDE, S.METHOD, S.DECLARATION),
+    *(S.STRING, S.DOCSTRING, S.COMMENT, S.NONE),
+}
+"""Sites that use the name: neither definitions nor text about it."""
 
 CALLS: Final = frozenset({S.CALL, S.CONSTRUCTION, S.SUPER_CALL})
 """Sites that pass arguments."""
 
-VALUES: Final = frozenset({S.CALL, S.SUPER_CALL, S.ATTRIBUTE})
+IMPORTS: Final = frozenset({S.IMPORT, S.IMPORT_AS, S.REEXPORT, S.EXPORT})
+"""Sites that only hand the name on to other modules."""
+
+VALUES: Final = frozenset({*CALLS, S.ATTRIBUTE})
 """Sites that get a value."""
 
 PARENTS: Final[Mapping[S, S]] = {
@@ -55,6 +61,8 @@ PARENTS: Final[Mapping[S, S]] = {
     S.TABLE: S.VALUE,
     S.TABLE_VALUE: S.VALUE,
     S.ENUMERATION: S.VALUE,
+    S.PARAMETER: S.VALUE,
+    S.CONSTRUCTION: S.CALL,
     S.SUPER_CALL: S.CALL,
     S.RAISE: S.CONSTRUCTION,
     S.DELETE: S.WRITE,
@@ -77,27 +85,17 @@ DEFAULTS: Final[Mapping[S, Rule]] = {
     S.SUBCLASS: Rule(3, 2, 3, "a subclass of `{name}` inherits the change", "check what the subclass relies on"),
     S.DECLARATION: Rule(3, 1, 3, "`{name}` is declared here", NO_WORK),
     S.CASE: Rule(3, 2, 3, "`{name}` is matched here", "check what the case relies on"),
-    S.CHAIN: Rule(3, 2, 3, "`{name}` is one of several tests of one value", "check what the branch relies on"),
-    S.TABLE: Rule(3, 2, 3, "`{name}` is a key of a table here", "check what the entry relies on"),
-    S.LITERAL: Rule(2, 2, 3, "`{name}` is part of a literal type here", NO_WORK),
-    S.ENUMERATION: Rule(3, 2, 3, "`{name}` is listed with others here", "check whether the list still holds"),
-    S.TABLE_VALUE: Rule(3, 2, 3, "a table leads to `{name}` here", "check what the entry relies on"),
     S.ITERATION: Rule(3, 2, 3, "`{name}` is iterated over here", "check what the loop relies on"),
-    S.CONSTRUCTION: Rule(3, 2, 3, "an instance of `{name}` is made here", "check what is made of the instance"),
-    S.SUPER_CALL: Rule(4, 2, 3, "the call goes on to `{name}` of the base class", "check what the override relies on"),
     S.CALL: Rule(3, 2, 3, "`{name}` is called here", "check what the call relies on"),
     S.DECORATOR: Rule(3, 2, 3, "`{name}` decorates a definition here", "check what the decorated function relies on"),
-    S.RAISE: Rule(3, 2, 3, "`{name}` is raised here", "check what is raised"),
     S.EXCEPT: Rule(2, 1, 4, "`{name}` is caught here by its class, which stays", NO_WORK),
     S.WRITE: Rule(3, 2, 3, "`{name}` is assigned here", "check whether the value still fits"),
-    S.DELETE: Rule(3, 2, 3, "`{name}` is deleted here", "check whether it can still be deleted"),
     S.KEYWORD: Rule(2, 1, 3, "`{name}` is the name of an argument here", NO_WORK),
     S.ATTRIBUTE: Rule(3, 2, 3, "`{name}` is read from an object here", "check what is made of the value"),
     S.SUBSCRIPT: Rule(3, 2, 3, "an item of `{name}` is looked up here", "check what is made of the item"),
     S.ISINSTANCE: Rule(2, 1, 4, "only the class of a value is checked against `{name}` here", NO_WORK),
     S.COMPARISON: Rule(2, 1, 3, "a value is compared with `{name}` here", NO_WORK),
     S.MEMBER: Rule(2, 1, 3, "something else of `{name}` is used here", NO_WORK),
-    S.PARAMETER: Rule(3, 2, 3, "the parameter `{name}` is used here", "check what is made of it"),
     S.ALIAS: Rule(3, 2, 3, "`{name}` gets another name here, under which it is used on", "check the uses of that name"),
     S.VALUE: Rule(3, 2, 2, "`{name}` is handed on here as a value", "check who uses it from here"),
     S.ANNOTATION: Rule(2, 1, 4, "`{name}` is only named as a type here", NO_WORK),
@@ -137,7 +135,7 @@ RULES: Final[Mapping[C, Row]] = {
             "add {member} to the literal type, if it belongs there"),
         S.ENUMERATION: Rule(4, 3, 3, "`{name}` stands in a list of variants written by hand, without {member}",
             "add {member} to the list, if it belongs there"),
-        S.TABLE_VALUE: Rule(4, 3, 3, "a table leads to `{name}` and to no {member}",
+        S.TABLE_VALUE: Rule(4, 3, 3, "a table leads to `{name}`, and not to {member}",
             "add an entry that leads to {member}"),
         S.ITERATION: Rule(4, 3, 3,
             "every variant of `{name}` is visited here, so what is done to each must work for {member}",
@@ -370,10 +368,7 @@ RULES: Final[Mapping[C, Row]] = {
         S.STRING: Rule(4, 4, 3, "a string says `{name}` here: a patch or a look-up by its path fails at run time",
             "correct the path in the string"),
         S.DOCSTRING: Rule(2, 2, 3, "documentation mentions `{name}` here, perhaps with its path", "correct the path"),
-        S.CALL: Rule(3, 1, 4, "`{name}` is called here by the name it is imported by: only the import changes",
-            NO_WORK),
-        S.CONSTRUCTION: Rule(3, 1, 4, "`{name}` is called here by the name it is imported by: only the import changes",
-            NO_WORK),
+        None: Rule(3, 1, 4, "`{name}` is used here by the name it is imported by: only the import changes", NO_WORK),
     },
     C.CHANGE_ALIAS: {
         S.DEFINITION: Rule(5, 3, 5, "`{name}` is defined here", "change the alias here"),
@@ -396,7 +391,6 @@ RULES: Final[Mapping[C, Row]] = {
         S.EXCEPT: Rule(4, 4, 3, "`{name}` says which errors are caught here", "check which errors are caught now"),
     },
     C.CHANGE_BEHAVIOUR: {
-        S.DEFINITION: Rule(5, 2, 5, "`{name}` is defined here", "make the change here"),
         S.OVERRIDE: Rule(3, 3, 3, "`{name}` is overridden here and keeps the old behaviour",
             "decide whether the override follows"),
         S.METHOD: Rule(4, 3, 3,
@@ -404,8 +398,6 @@ RULES: Final[Mapping[C, Row]] = {
             "make the change here, or decide whether the override follows"),
         S.SUBCLASS: Rule(4, 3, 3, "a subclass of `{name}` inherits the new behaviour",
             "check what the subclass relies on"),
-        S.CONSTRUCTION: Rule(4, 3, 3, "an instance of `{name}` is made here and behaves in the new way",
-            "check what relies on it"),
         S.DECORATOR: Rule(4, 3, 3, "`{name}` decorates a definition here, which behaves in the new way",
             "check what relies on it"),
         S.VALUE: Rule(3, 3, 2, "`{name}` is handed on here: whoever calls it gets the new behaviour",

@@ -22,12 +22,13 @@ from tidepool.reading.lens import VARIANT_KINDS, lens
 from tidepool.rulebook import (
     CALLS,
     DEFAULTS,
-    IN_CODE,
+    IMPORTS,
     NEARBY,
     NOT_MENTIONED,
     PARENTS,
     RULES,
     SIBLING_STAYS,
+    USES,
     VALUES,
     Row,
     Rule,
@@ -93,7 +94,7 @@ def _by_facts(change: Change, site: Site) -> Rule | None:
         return by_use[site.use]
     if site.fallback and kind in FALLBACK:
         return FALLBACK[kind]
-    return DOTTED.get(kind) if site.dotted and site.kind in CALLS else None
+    return DOTTED.get(kind) if site.dotted and site.kind in USES - IMPORTS else None
 
 
 _NOTHING_PASSED: Final[Mapping[Passing, Rule]] = {}
@@ -113,13 +114,19 @@ def _rows(change: Change, of_member: bool) -> Mapping[SiteKind, Rule]:
 
 
 def _filled(row: Row) -> dict[SiteKind, Rule]:
-    """A row with a rule for every kind of site: its own, that of anywhere in code, its parent's, or the default."""
-    rules: dict[SiteKind, Rule] = {}
-    for kind in SiteKind:
-        anywhere = row.get(None) if kind in IN_CODE else None
-        parent = PARENTS.get(kind)
-        rules[kind] = row.get(kind) or anywhere or (row.get(parent) if parent else None) or DEFAULTS[kind]
-    return rules
+    """A row with a rule for every kind of site."""
+    return {kind: _rule_in(row, kind) for kind in SiteKind}
+
+
+def _rule_in(row: Row, kind: SiteKind) -> Rule:
+    """A row's rule for a kind of site, that for any use, that for the kind's parent, or the default."""
+    anywhere = row.get(None) if kind in USES else None
+    if rule := row.get(kind) or anywhere:
+        return rule
+    parent = PARENTS.get(kind)
+    if parent is not None and (parent in row or kind not in DEFAULTS):
+        return _rule_in(row, parent)
+    return DEFAULTS[kind]
 
 
 _TARGETS: Final = {kind: _filled(row) for kind, row in RULES.items()}

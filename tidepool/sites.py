@@ -10,21 +10,20 @@ of its sites is the answer: the one whose kind comes first in `SiteKind`.
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
+from keyword import iskeyword
 from typing import Final, NamedTuple
 
 import attrs
 
 from tidepool.change import Change, ChangeKind
 from tidepool.domain import NodeContext, Tag
-from tidepool.effects.lsp import Place
 from tidepool.reading.lens import PARAMETER_KINDS, PROPAGATING_KINDS, Lens, Subject, lens
 from tidepool.reading.mentions import Mention, SiteKind
-from tidepool.reading.snippets import indent, without_text
+from tidepool.reading.snippets import indent, tail_of_string, without_text
 from tidepool.reading.statements import kind_of
 from tidepool.reading.types import other_name_column
 from tidepool.reading.uses import Passing, Use, passing_of, use_of
@@ -58,14 +57,6 @@ class Site(NamedTuple):
     fallback: bool = False
     alias: str = ""
     alias_column: int = 0
-
-    def alias_place(self, place: Place) -> Place | None:
-        """Where the other name stands that the line gives the target, or None where it gives none.
-
-        Args:
-            place: anywhere on the line.
-        """
-        return Place(place.path, place.line, self.alias_column) if self.alias else None
 
 
 TAGS: Final[Mapping[SiteKind, tuple[Tag, ...]]] = {
@@ -120,6 +111,8 @@ LINE_CHARACTERS: Final = 1_000
 MENTIONS_READ: Final = 6
 """Mentions on one line that are classified; a line with more lists the same thing."""
 
+PYTHON: Final = (".py", ".pyi")
+
 _ORDER: Final = {kind: order for order, kind in enumerate(SiteKind)}
 _HEAD: Final = re.compile(r"\s*(@|\w+)")
 _FIRST_LINES: Final = {"1": 0, "2": 1}
@@ -133,7 +126,7 @@ def classify(change: Change, node: NodeContext) -> Site:
     if len(node.snippet) > LINE_CHARACTERS:
         lines = [line[:LINE_CHARACTERS] for line in lines[:LINES_READ]]
     index = _FIRST_LINES.get(number, 2)
-    if index >= len(lines):  # not cut as snippets are: whichever line mentions it
+    if index >= len(lines) or not path.endswith(PYTHON):  # not cut as snippets are, or laid out as Python is
         index = next((index for index, line in enumerate(lines) if sought.find(line)), 0)
     reading = _Reading(sought, lines, index, path, number, node.hover or "")
     hits = sought.find(lines[index])
@@ -158,6 +151,8 @@ class _Reading:
         text = without_text("\n".join(self.lines[: self.index + 1]))
         start = text.rfind("\n") + 1
         self.above, self.code = text[:start], text[start:]
+        if tail_of_string("\n".join(self.lines[self.index :])):  # a docstring that is closed further below
+            self.code = '"' * len(self.code)
         head = _HEAD.match(self.code)
         self.head = head[1] if head is not None else ""
 
@@ -165,7 +160,7 @@ class _Reading:
         """The site of the mention whose kind comes first."""
         if len(hits) == 1:
             return self.site(*hits[0].span())
-        return min((self.site(*hit.span()) for hit in hits[:MENTIONS_READ]), key=lambda site: _ORDER[site.kind])
+        return min((self.site(*hit.span()) for hit in hits[:MENTIONS_READ]), key=_by_order)
 
     def site(self, start: int, end: int) -> Site:
         """The site of a name in question."""
@@ -175,17 +170,18 @@ class _Reading:
         if not self.lens.of_variants:
             return self._describe(self._mention(start, end), Subject.TARGET)
         variant = _VARIANT.match(self.lines[self.index], end)
-        if variant is None or not self._is_variant(name, variant[1]):
+        if variant is None or not self._is_variant(variant):
             return self._describe(self._mention(start, end), Subject.TARGET)
         is_member = variant[1] == self.lens.member
         mention = self._mention(start, variant.end(), is_variant=True, is_member=is_member)
         return self._describe(mention, Subject.MEMBER if is_member else Subject.SIBLING)
 
-    def _is_variant(self, name: str, attribute: str) -> bool:
-        """Whether an attribute of an enum is one of its variants: by its spelling, or as the server says."""
-        if attribute[0].isupper() or attribute == self.lens.member:
+    def _is_variant(self, attribute: re.Match[str]) -> bool:
+        """Whether an attribute of an enum is one of its variants, by its spelling: what is called is a method."""
+        name = attribute[1]
+        if name[0].isupper() or name == self.lens.member:
             return True
-        return self.hover.startswith(f"Literal[{name}.{attribute}]")
+        return name[0] != "_" and not attribute.string.startswith("(", attribute.end())
 
     def _mention(self, start: int, end: int, *, is_variant: bool = False, is_member: bool = False) -> Mention:
         raw = self.lines[self.index]
@@ -224,7 +220,7 @@ class _Reading:
             passing_of(mention) if kind in _CALLED else Passing.UNKNOWN,
             mention.dotted,
             kind in _BRANCHES and self._falls_back(),
-            _WORD.match(mention.raw, column)[0] if column >= 0 else "",  # type: ignore[index]
+            _word_at(mention.raw, column) if column >= 0 else "",
             max(column, 0),
         )
 
@@ -239,7 +235,10 @@ class _Reading:
 
     def unmentioned(self) -> Site:
         """What stands on a line that mentions none of the names in question."""
-        return self._decorated() or self._as_the_server_says() or self._by_its_shape() or self._nothing()
+        if self.lens.names is None:
+            return self._nothing()
+        found = self._decorated() or self._as_the_server_says() or self._by_its_shape()
+        return found or self._nothing()
 
     def _decorated(self) -> Site | None:
         """A decorator stands for the definition below it."""
@@ -264,10 +263,8 @@ class _Reading:
         name = said[said.lastgroup or 0]
         if name in self.lens.ranks:
             return self._under_another_name(Subject.MEMBER if name == self.lens.member else Subject.TARGET, name)
-        found = _word(name).search(self.lines[self.index])
-        if found is None or self.code[found.start()] in '"#':
-            return None
-        return self._describe(self._mention(*found.span(), is_variant=self.lens.of_variants), Subject.OTHER)
+        found = _word(name).search(self.code)
+        return self._in_its_wake(found.span()) if found is not None else None
 
     def _under_another_name(self, subject: Subject, name: str) -> Site | None:
         """A mention of what is in question, wherever on the line it may be."""
@@ -276,16 +273,27 @@ class _Reading:
             return None
         is_member = subject is Subject.MEMBER
         is_variant = subject is Subject.SIBLING or (is_member and self.lens.of_variants)
-        return self._describe(self._mention(*found.span(), is_variant=is_variant, is_member=is_member), subject)
+        sites = (
+            self._describe(self._mention(*hit.span(), is_variant=is_variant, is_member=is_member), subject)
+            for hit in islice(_word(found[0]).finditer(self.code), MENTIONS_READ)
+        )
+        return min(sites, key=_by_order, default=None)
 
     def _by_its_shape(self) -> Site | None:
         """A mention of another name that may concern the change, where the line looks like one that does."""
+        if self.head == "class":
+            found = _BASE.match(self.code)
+            return self._in_its_wake(found.span(1)) if found is not None else None
         guess = _CALLEE if self.lens.kind in PROPAGATING_KINDS else _CAPITALISED
         found = guess.search(self.code)
-        if found is None or keyword.iskeyword(found[0]):
-            return None
-        site = self._describe(self._mention(*found.span(), is_variant=self.lens.of_variants), Subject.OTHER)
-        return site if site.kind in _TELLING_SHAPES.get(self.lens.kind, _NO_SHAPES) else None
+        return self._in_its_wake(found.span()) if found is not None and not iskeyword(found[0]) else None
+
+    def _in_its_wake(self, span: tuple[int, int]) -> Site | None:
+        """The site of a name that the question does not mention, if the change may reach such a site."""
+        site = self._describe(self._mention(*span, is_variant=self.lens.of_variants), Subject.OTHER)
+        if site.kind is SiteKind.DECLARATION and any(map(self.lens.find, self.lines[: self.index])):
+            return site._replace(subject=Subject.SIBLING)  # in the body of the target
+        return site if site.kind in _WAKE.get(self.lens.kind, _NOTHING) else None
 
     def _nothing(self) -> Site:
         """No mention; the name is that of one nearby."""
@@ -312,29 +320,41 @@ _GIVES_UP: Final = ("raise", "assert_never(", "assert False", "typing.assert_nev
 
 _DEFINITIONS: Final = frozenset({SiteKind.DEFINITION, SiteKind.METHOD, SiteKind.OVERRIDE, SiteKind.SUBCLASS})
 _CALLED: Final = frozenset({SiteKind.CALL, SiteKind.CONSTRUCTION, SiteKind.SUPER_CALL, SiteKind.DECORATOR})
-_VALUED: Final = frozenset({SiteKind.CALL, SiteKind.SUPER_CALL, SiteKind.ATTRIBUTE, SiteKind.CONSTRUCTION})
+_VALUED: Final = frozenset({SiteKind.CALL, SiteKind.CONSTRUCTION, SiteKind.SUPER_CALL, SiteKind.ATTRIBUTE})
 _BRANCHES: Final = frozenset({SiteKind.CASE, SiteKind.CHAIN})
 _RENAMING: Final = frozenset({SiteKind.IMPORT_AS, SiteKind.ALIAS, SiteKind.VALUE})
 _NOT_A_USE: Final = frozenset(
     {SiteKind.DECLARATION, SiteKind.KEYWORD, SiteKind.STRING, SiteKind.DOCSTRING, SiteKind.COMMENT}
 )
-_NO_SHAPES: Final[frozenset[SiteKind]] = frozenset()
+_BASE: Final = re.compile(r"\s*class\s+\w+\s*(?:\[[^\]]*\]\s*)?\(\s*([\w.]+)")
+
+_NOTHING: Final[frozenset[SiteKind]] = frozenset()
+_DERIVING: Final = frozenset({SiteKind.SUBCLASS})
+_GETTING: Final = frozenset({SiteKind.CALL, SiteKind.CONSTRUCTION, SiteKind.SUPER_CALL, SiteKind.ATTRIBUTE})
 _DISPATCHING: Final = frozenset(
     {SiteKind.CASE, SiteKind.CHAIN, SiteKind.TABLE, SiteKind.LITERAL, SiteKind.ENUMERATION, SiteKind.TABLE_VALUE}
     | {SiteKind.ISINSTANCE, SiteKind.COMPARISON, SiteKind.SUBCLASS, SiteKind.DECLARATION}
 )
-_CALLING: Final = frozenset({SiteKind.CALL, SiteKind.CONSTRUCTION})
-_DERIVING: Final = frozenset({SiteKind.SUBCLASS})
-_TELLING_SHAPES: Final[Mapping[ChangeKind, frozenset[SiteKind]]] = {
+_WAKE: Final[Mapping[ChangeKind, frozenset[SiteKind]]] = {
     ChangeKind.ADD_VARIANT: _DISPATCHING,
     ChangeKind.REMOVE_VARIANT: _DISPATCHING,
     ChangeKind.ADD_FIELD: _DERIVING,
     ChangeKind.ADD_ABSTRACT_METHOD: _DERIVING,
-    ChangeKind.MAKE_NULLABLE: _CALLING,
-    ChangeKind.CHANGE_RETURN_TYPE: _CALLING,
-    ChangeKind.CHANGE_BEHAVIOUR: _CALLING,
+    ChangeKind.MAKE_NULLABLE: _GETTING,
+    ChangeKind.CHANGE_RETURN_TYPE: _GETTING,
+    ChangeKind.CHANGE_BEHAVIOUR: _GETTING | _DERIVING,
 }
-"""What a line that mentions none of the names must look like to be taken for a part of the change's wake."""
+"""Sites of names that the question does not mention, but that a change may reach: by way of what a function returns,
+of a class in between, or of a variant that is a class of its own."""
+
+
+def _word_at(line: str, column: int) -> str:
+    found = _WORD.match(line, column)
+    return found[0] if found is not None else ""
+
+
+def _by_order(site: Site) -> int:
+    return _ORDER[site.kind]
 
 
 @lru_cache(maxsize=256)

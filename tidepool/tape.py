@@ -41,11 +41,8 @@ def recorded(prog: Prog[E, R], sink: Callable[[Entry], object]) -> Eff[E, R]:
             return result
         try:
             value, move = (yield op), gen.send
-        except GeneratorExit:
-            gen.close()
-            raise
         except BaseException as error:
-            if isinstance(error, Exception):  # a cancellation is no answer
+            if isinstance(error, Exception):  # being cancelled or closed is no answer
                 sink(Entry(op, Failure(error)))
             value, move = error, gen.throw
         else:

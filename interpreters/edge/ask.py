@@ -93,7 +93,11 @@ async def _answer(request: Request) -> tuple[ScoutResponse, InterpreterError | N
     with terminal(sys.stderr) as report:
         try:
             async with open_session(
-                request.root, server, python=request.python, request_timeout_s=request.timeout_s
+                request.root,
+                server,
+                python=request.python,
+                request_timeout_s=request.timeout_s,
+                start_timeout_s=request.timeout_s,
             ) as session:
                 handlers = scorer | language_server(session) | system_clock() | report
                 return await run_async(explore(query), handlers), None

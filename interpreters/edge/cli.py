@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--format", choices=FORMATS, default="table", help="how to print the answer (default: %(default)s)")
     add("--examples", action="store_true", help="include a training example for every rated place in the json")
     add("--python", metavar="PATH", type=Path, help="its interpreter or virtual environment (default: found)")
-    add("--timeout", metavar="SECONDS", type=_seconds, default=60.0, help="limit of one request (default: %(default)g)")
+    add("--timeout", metavar="SECONDS", type=_seconds, default=60.0, help="for the server's start and each of its answers")
     add("--version", action=_Version, nargs=0, help="print the version and exit")
     return parser
 

@@ -155,8 +155,22 @@ class Snippet(Op[str]):
     place: Place
 
 
+@operation
+class Unseen(Op[tuple[str, ...]]):
+    """What could the server not see so far, and what else limits its answers? Each a clause, such as a file's name."""
+
+
 Lsp: TypeAlias = (
-    FindSymbol | Definition | References | Hover | DocumentSymbols | Implementations | Subtypes | Callers | Snippet
+    FindSymbol
+    | Definition
+    | References
+    | Hover
+    | DocumentSymbols
+    | Implementations
+    | Subtypes
+    | Callers
+    | Snippet
+    | Unseen
 )
 
 
@@ -203,3 +217,8 @@ def callers(place: Place) -> Callers:
 def snippet(place: Place) -> Snippet:
     """What is written on this line and around it?"""
     return Snippet(place)
+
+
+def unseen() -> Unseen:
+    """What could the server not see so far?"""
+    return Unseen()

@@ -44,8 +44,11 @@ _PHRASE_SORTS: Final = {letter: sort.lower() for sort, letter in _PHRASE_LETTERS
 _PART_LETTERS: Final = {LETTERS[sort.lower()]: letter for sort, letter in list(_PHRASE_LETTERS.items())[:3]}
 _ARTICLE: Final = LETTERS["article"]
 _VARIANT: Final = LETTERS["variant"]
+_WORD: Final = LETTERS["word"]
 _NAMES: Final = frozenset(LETTERS[sort] for sort in ("name", "opening"))
 _PRONOUNS: Final = frozenset(LETTERS[sort] for sort in ("it", "this"))
+_SENTENCES_REMEMBERED: Final = 3  # how far before `it` the name may stand that it means
+_PHRASES_REMEMBERED: Final = 20
 _SUPPOSE: Final = frozenset(LETTERS[sort] for sort in ("if", "asks"))
 _BREAKS: Final = f"[{LETTERS['end']}{LETTERS['asks']}]+"
 
@@ -53,33 +56,36 @@ _MACROS: Final = {
     "ANY": "name|opening|quoted|it|this",
     "NOUN": "method|enum|protocol|alias|kind|module|abstract",
     "KIND": "method|enum|protocol|alias|kind|module",
-    "LIKE": "method|enum|protocol|alias|kind|module|abstract|type|more|adjective|this",
+    "LIKE": "method|enum|protocol|alias|kind|module|abstract|type|value|more|adjective|this",
     "SUCH": "method|enum|protocol|alias|kind|abstract|more|adjective|this|none|builtin",
     "LIKEWISE": "adjective|none|builtin|method|enum|protocol|kind|abstract|alias",
-    "OF": "of|from|in",
     "HAS": "possessive",
     "VALUE": "type|value",
 }
 
 _PART: Final = """
+    (?:(?P<apposed><name|quoted>) <comma>)?
     SUCH{0,5} (?:(?P<whose>ONE) KIND{0,2} HAS SUCH{0,5})?
     (?:(?:(?P<outside><name>) KIND{0,2})? (?P<before>ONE) LIKEWISE{0,5})?
     (?:(?P<noun><parameter|field|variant>) | <enum>(?P<value><value>))
-    (?:<called>? (?P<after>ONE))?
-    (?:(?:<of|in>|<from>(?!SUCH{0,3} ONE KIND{0,2} <to>)) SUCH{0,3} (?P<holder>ONE) KIND{0,2}
+    (?:<called|label>? (?!<it|this>) (?P<after>ONE) | <comma> (?P<named><name|quoted>)
+        (?:<comma> | (?=<end|asks|of|in|from|to>) | $))?
+    (?:(?:<of|in>|<from>(?!SUCH{0,3} ONE KIND{0,2} <to>)) SUCH{0,3} (?:<word> KIND{1,2} (?=<name|quoted>))?
+        (?P<holder>ONE) KIND{0,2}
         (?:<of|from> NOUN{0,3} (?P<holds>ONE) | <in> NOUN{0,3} (?P<around><name>) | HAS NOUN{0,3} (?P<inner>ONE))?
         KIND{0,2}
     )?
 """
 _RETURN: Final = """
-    SUCH{0,3} (?P<returner>ONE) KIND{0,2} HAS SUCH{0,3} <return> VALUE{0,2}
+    SUCH{0,3} (?P<returner>ONE) KIND{0,2} HAS SUCH{0,3} (?:<return> VALUE{0,2} | <outcome>)
   | (?P<returning>ONE) KIND{0,2} <return> VALUE{1,2}
-  | SUCH{0,3} <return> (?:VALUE{1,2} OF | <of>) NOUN{0,3} (?P<returned>ONE) KIND{0,2}
+  | SUCH{0,3} (?:<return> (?:VALUE{1,2} <of|in> | <of>) | <outcome> <of>) NOUN{0,3} (?P<returned>ONE) KIND{0,2}
         (?:<of|in> NOUN{0,3} (?P<source>ONE))?
   | <return> VALUE{1,2}
 """
 _THING: Final = """
-    (?:(?P<possessor>ONE) KIND{0,2} HAS)? LIKE{0,5} (?P<thing>ONE) KIND{0,2}
+    (?:(?P<possessor>ONE) KIND{0,2} HAS)? LIKE{0,5} (?:<word> KIND{1,2} (?=<name|quoted>))?
+    (?P<thing>ONE) (?:<comma>? <article>? <type>? <alias> <comma>? | (?:<adjective>? KIND){0,2})
     (?:(?P<link><of>) LIKE{0,3} (?P<home>ONE) KIND{0,2} END
       | (?P<back><from>) LIKE{0,3} (?P<origin>ONE) KIND{0,2} END (?!<to>)
       | (?P<site><in>) LIKE{0,3} (?P<place><name>) KIND{0,2} END
@@ -104,19 +110,29 @@ def _phrases() -> re.Pattern[str]:
 
 
 class Sentence:
-    """A sentence: its shape, and the phrases behind the shape's letters."""
+    """A sentence.
 
-    def __init__(self, words: Sequence[Mention], line: str, start: int, end: int) -> None:
+    Attributes:
+        shape: a letter for every phrase, and for every word that stands alone.
+        start: which word of the question it starts with, from 0.
+    """
+
+    def __init__(
+        self, words: Sequence[Mention], line: str, start: int, end: int, previous: Sentence | None = None
+    ) -> None:
         """Find the phrases of a sentence.
 
         Args:
-            words: of the whole question, so that `it` finds what it stands for in an earlier sentence.
+            words: of the whole question.
             line: the letters of these words.
             start: the sentence's first word.
             end: the word after its last.
+            previous: the sentence before it, where `it` may have been named.
         """
         self._words = words
+        self._previous = previous
         self._end = end
+        self.start: Final = start
         self._places: list[re.Match[str] | int] = []
         shape: list[str] = []
         at = start
@@ -133,7 +149,32 @@ class Sentence:
         found = self._places[place]
         if isinstance(found, int):
             return Phrase(SORTS[self._words[found].letter], self._words[found])
-        return _READ[str(found.lastgroup)](self, found)
+        phrase = self._read(found)
+        if phrase.name and phrase.name.letter in _PRONOUNS:
+            return self.spoken_of(place) or phrase._replace(name=None)
+        return phrase
+
+    def spoken_of(self, place: int, sort: str = "") -> Phrase | None:
+        """The last phrase with a name of its own before this place, in this sentence or one of those before it.
+
+        Args:
+            place: where something is mentioned that was named before.
+            sort: of which sort it is; a name serves as well.
+        """
+        earlier, sentence = self._places[:place], self
+        for _ in range(_SENTENCES_REMEMBERED):
+            for found in earlier[: -_PHRASES_REMEMBERED - 1 : -1]:
+                phrase = None if isinstance(found, int) else sentence._read(found)
+                if phrase and _has_a_name(phrase) and phrase.sort in (sort or phrase.sort, "name"):
+                    return phrase
+            if sentence._previous is None:
+                break
+            sentence = sentence._previous
+            earlier = sentence._places
+        return None
+
+    def _read(self, match: re.Match[str]) -> Phrase:
+        return _READ[str(match.lastgroup)](self, match)
 
     def words_from(self, place: int) -> Sequence[Mention]:
         """The sentence's words from this place of the shape on."""
@@ -141,13 +182,11 @@ class Sentence:
         return self._words[found if isinstance(found, int) else found.start() : self._end]
 
     def mention(self, match: re.Match[str], *groups: str) -> Mention | None:
-        """The word in the first of these groups that has one; for `it`, the nearest name before it, if any."""
+        """The word in the first of these groups that has one."""
         for group in groups:
             at = match.start(group)
             if at >= 0:
-                if self._words[at].letter not in _PRONOUNS:
-                    return self._words[at]
-                return next((word for word in self._words[at : max(0, at - 80) : -1] if word.letter in _NAMES), None)
+                return self._words[at]
         return None
 
 
@@ -157,14 +196,22 @@ def sentences(words: Sequence[Mention]) -> list[Sentence]:
     found: list[Sentence] = []
     first = 0
     start = 0
+    previous = None
     for end in [match.end() for match in re.finditer(_BREAKS, line)] + [len(line)]:
         if start < end:
-            sentence = Sentence(words, line, start, end)
+            previous = sentence = Sentence(words, line, start, end, previous)
             supposes = any(letter in _SUPPOSE for letter in line[start:end])
             found.insert(first if supposes else len(found), sentence)
             first += supposes
         start = end
     return found
+
+
+def _has_a_name(phrase: Phrase) -> bool:
+    """Whether a phrase names what it is about so clearly that `it` may mean that."""
+    if phrase.name is None or phrase.name.letter in _PRONOUNS:
+        return False
+    return phrase.sort != "name" or phrase.name.letter in _NAMES
 
 
 def _places(line: str, start: int, end: int) -> Iterator[int]:
@@ -179,15 +226,17 @@ def _letter(match: re.Match[str]) -> str:
 
 def _part(sentence: Sentence, match: re.Match[str]) -> Phrase:
     """A parameter, a field or a variant, wherever its name and its owner's stand around the word for it."""
-    before, after = sentence.mention(match, "before"), sentence.mention(match, "after")
+    before, after, apposed = (sentence.mention(match, group) for group in ("before", "after", "apposed"))
+
+    after = after or sentence.mention(match, "named")
     owner, outer = sentence.mention(match, "whose", "inner", "holder"), sentence.mention(match, "holds", "around")
     if match["whose"] or match["inner"]:
         outer = None if match["whose"] else sentence.mention(match, "holder")
     owner = owner or sentence.mention(match, "outside")
-    if owner is None and after and before and before.letter in _NAMES:
-        owner = before  # "Color member RED"
+    if owner is None and after:  # "Color member RED" · "in Order, the field total"
+        owner = before if before and before.letter in _NAMES else apposed
     nouns = frozenset(SORTS[letter] for letter in match.string[match.start() : match.end()])
-    return Phrase(_PHRASE_SORTS[_letter(match)], after or before, owner, outer, nouns)
+    return Phrase(_PHRASE_SORTS[_letter(match)], after or before or apposed, owner, outer, nouns)
 
 
 def _return(sentence: Sentence, match: re.Match[str]) -> Phrase:
@@ -196,7 +245,11 @@ def _return(sentence: Sentence, match: re.Match[str]) -> Phrase:
 
 
 def _name(sentence: Sentence, match: re.Match[str]) -> Phrase:
+    name = sentence.mention(match, "thing")
     owner = sentence.mention(match, "possessor", "home", "origin", "place")
+    container = name.text.rpartition(".")[0] if name else ""
+    if owner and container and (owner.letter == _WORD or container.endswith(owner.text)):
+        owner = None  # "drop Color.RED from the enum Color": it is said already
     start, end = match.span()
     if match["possessor"]:
         border = match.start("thing")
@@ -206,7 +259,7 @@ def _name(sentence: Sentence, match: re.Match[str]) -> Phrase:
         border = border if border >= 0 else end
         near, far = match.string[start:border], match.string[border:end]
     beside, around = (frozenset(SORTS[letter] for letter in part) for part in (near, far))
-    return Phrase("name", sentence.mention(match, "thing"), owner, None, beside, around)
+    return Phrase("name", name, owner, None, beside, around)
 
 
 _READ: Final = {"a_part": _part, "a_return": _return, "a_name": _name}

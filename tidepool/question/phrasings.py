@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache, cached_property
-from typing import Final
-
-import attrs
+from itertools import islice
+from typing import Final, NamedTuple
 
 from tidepool.question.phrases import Phrase, Sentence, letters
-from tidepool.question.vocabulary import LETTERS
+from tidepool.question.vocabulary import LETTERS, VERB_STEMS
 from tidepool.question.words import Mention
 
 
-@attrs.frozen(eq=False)
 class Table:
     """Phrasings in the order in which they are looked for.
 
@@ -22,7 +20,8 @@ class Table:
         rows: what is done, and how that is said.
     """
 
-    rows: tuple[tuple[str, str], ...]
+    def __init__(self, rows: tuple[tuple[str, str], ...]) -> None:
+        self.rows: Final = rows
 
     @cached_property
     def index(self) -> dict[str, tuple[int, ...]]:
@@ -36,11 +35,17 @@ class Table:
 
 TELLING: Final = Table(
     (
-        ("behave", "default value? of|in|from THING"),
+        ("default", "default value? of|in|from THING"),
         ("behave", "order of THING"),
-        ("behave", "give THING default"),
+        ("default", "give THING default"),
+        ("default", "PART possessive? to? default"),
         ("add", "add THING to|of|in|from AMONG"),
-        ("add", "add value? THING builtin? to|in OWNER"),
+        ("add abstract", "add MEMBER as more? abstract method|field? to|of|in OWNER"),
+        ("add method", "add MEMBER as more? method to|of|in OWNER"),
+        ("add", "add THING builtin? as AMONG"),
+        ("add", "add THING to|in signature of OWNER"),
+        ("add", "extend signature of OWNER with|in THING"),
+        ("add", "add THING builtin? to|in OWNER"),
         ("add abstract", "add more? abstract method|field|value? to|in OWNER"),
         ("add method", "add more? method to|in OWNER"),
         ("accept", "add more? builtin|none|quoted|alias to|in OWNER"),
@@ -51,61 +56,77 @@ TELLING: Final = Table(
         ("add", "add PART ... to|in CODE"),
         ("add", "add ... PART ... to|in CODE"),
         ("add", "pass PART to OWNER"),
+        ("add", "add ... MEMBER comma? to CODE"),
         ("remove", "OWNER have? not|lose take|have|get? PART"),
         ("remove", "OWNER not take THING"),
         ("remove", "not|stop pass THING to OWNER"),
         ("remove", "remove THING of|from|in AMONG"),
         ("remove from", "remove builtin|none|quoted|alias of|from OWNER"),
         ("remove", "THING be|get to? be? remove"),
-        ("remove", "remove of? use? of? THING"),
+        ("remove", "remove out? of? use? of? THING"),
+        ("remove", "remove SAME"),
+        ("remove", "THING be? vanish"),
         ("remove", "THING safe? to remove"),
         ("rename", "rename of? PART from MEMBER to NEW in? OWNER?"),
-        ("rename", "rename of? THING to|as|with|in NEW in? OWNER?"),
+        ("rename", "rename of? use? of? THING to|as|with|in NEW in? OWNER?"),
         ("rename", "THING be|get to? be? rename to|as? NEW"),
         ("rename", "THING be|get to? be? rename"),
-        ("rename", "rename of? THING"),
+        ("rename", "rename of? use? of? THING"),
+        ("relabel", "change PART to NEW"),
         ("rename", "THING safe? to rename"),
-        ("rename", "change label of|in THING to NEW"),
+        ("rename", "give THING ... label NEW"),
+        ("rename", "change kind|method? label of|in THING to NEW"),
         ("rename", "change THING possessive label to NEW"),
         ("rename", "change label of|in THING"),
         ("rename", "call|label NEW instead of THING"),
         ("rename", "call|label NAME NEW instead of THING"),
-        ("rename", "call|label THING NEW"),
-        ("rename", "THING be|get call|called|label NEW"),
-        ("move", "move of? THING out? of|from OWNER to NEW"),
+        ("rename", "call|label THING ANOTHER"),
+        ("rename", "THING be|get to? be? call|called|label NEW"),
+        ("move", "move of? THING out? of|from OWNER out? to NEW"),
+        ("move", "THING be|get? to? be? move out? of|from OWNER out? to NEW"),
         ("move", "move of? THING out? to|in NEW"),
-        ("move", "THING be|get to? be? move out? to|in NEW"),
+        ("move", "THING be|get? to? be? move out? to|in NEW"),
         ("move", "THING be|get to? be? move"),
         ("move", "move of? THING out? of|from OWNER"),
+        ("move", "move of? THING ... to NEW"),
         ("move", "move of? THING"),
+        ("move", "change DEFINITION out to? NEW?"),
         ("move", "THING safe? to move"),
         ("behave", "OWNER to? raise"),
-        ("make abstract", "make|change|move THING to|be|as? abstract"),
+        ("make abstract", "make|change|move THING to|be|as|with? abstract"),
         ("make abstract", "THING be|get abstract"),
-        ("make abstract", "subclass of OWNER to? implement MEMBER"),
+        ("make abstract", "subclass of OWNER have|take? to? implement MEMBER"),
+        ("make abstract", "OWNER subclass have|take? to? implement MEMBER"),
+        ("add abstract", "OWNER have|get more? abstract method|field?"),
         ("make abstract", "OWNER take MEMBER to? be? implement"),
         ("make abstract", "implement MEMBER in subclass of OWNER"),
         ("return", "OWNER be|have? to? not|stop return TYPE? or? none"),
-        ("return none", "OWNER to? return or? TYPE? or? none"),
+        ("return none", "OWNER be? to? return|give out? or? TYPE? or? none"),
         ("return none", "return TYPE? or? none from|in|of OWNER"),
+        ("return none", "none filler? out? from OWNER"),
         ("make none", "RETURN be|get? to? TYPE? or? none"),
         ("make none", "RETURN from TYPE to TYPE? or? none"),
         ("make none", "make|change|widen THING to|be? none"),
         ("make none", "THING get none"),
+        ("make none", "make|take|pass none in|as|to PART"),
         ("make none", "PART be none"),
         ("return none", "CODE ... return TYPE? or? none"),
         ("return", "return builtin from|in|of OWNER"),
-        ("return", "OWNER to? return TYPE"),
+        ("return", "OWNER to? return|give out? TYPE"),
         ("return", "OWNER return ... instead"),
         ("return", "what OWNER return"),
         ("change", "RETURN"),
+        ("retype", "THING be|get TYPE instead"),
         ("retype", "AMONG type of|in OWNER"),
         ("retype", "type of|in THING"),
         ("retype", "THING possessive? type"),
         ("retype", "make|change|widen FIELD to|be|from? builtin|quoted"),
+        ("add", "OWNER to? have|get|take THING as AMONG"),
+        ("change", "OWNER to? take TYPE in|as PART"),
         ("change", "make|change PART"),
         ("widen", "widen THING"),
         ("change", "PARAMETER be|get|take"),
+        ("change", "PARAMETER builtin|quoted|none to TYPE"),
         ("retype", "make|change THING from? builtin"),
         ("accept", "OWNER to? take TYPE instead"),
         ("accept", "OWNER to? take more? builtin|none|quoted|alias"),
@@ -113,9 +134,9 @@ TELLING: Final = Table(
         ("accept", "OWNER to? take TYPE"),
         ("signature", "signature of OWNER"),
         ("signature", "OWNER possessive? signature"),
-        ("add", "OWNER have|get|take PART"),
-        ("add", "OWNER have|get|take ... PART"),
-        ("gain", "OWNER have|get THING"),
+        ("add", "OWNER to? have|get|take PART"),
+        ("add", "OWNER to? have|get|take ... PART"),
+        ("gain", "OWNER be? have|get THING"),
         ("more", "OWNER PART"),
         ("add", "add PART to|in HOLDER"),
         ("add to", "add to OWNER"),
@@ -123,8 +144,8 @@ TELLING: Final = Table(
         ("add", "add to AMONG"),
         ("add one", "add THING"),
         ("more", "THING"),
-        ("alias", "change|make|move THING"),
-        ("alias", "THING be|get"),
+        ("alias", "change|make|move kind? of? THING"),
+        ("alias", "THING be|get|make|take|have"),
     )
 )
 """Ways to say that a deed is done to a thing; the more telling ones come first.
@@ -139,7 +160,7 @@ MENTIONING: Final = Table(
     (
         ("rename", "rename WORD to|as NEW"),
         ("remove", "remove WORD"),
-        ("change", "change|make THING"),
+        ("change", "change|make kind? of? THING"),
         ("change", "THING be|get? change|widen|make"),
         ("behave", "what THING"),
         ("behave", "use of? THING"),
@@ -147,7 +168,7 @@ MENTIONING: Final = Table(
         ("behave", "call to? THING"),
         ("behave", "THING be? call"),
         ("behave", "subclass|implement of? THING"),
-        ("behave", "add|pass|give ... to OWNER"),
+        ("behave", "add|pass|give ... to|in OWNER"),
         ("behave", "of THING"),
         ("behave", "we word THING"),
         ("behave", "if THING"),
@@ -156,9 +177,12 @@ MENTIONING: Final = Table(
 )
 """Ways to ask that only say which thing is meant; read where no sentence says more."""
 
+_MATCHES_READ: Final = 40  # of one phrasing in one sentence: no sentence that people write has more
+
 _ROLES: Final = {
     "THING": ("thing", "NAME|PARAMETER|FIELD|VARIANT|RETURN"),
     "PART": ("thing", "PARAMETER|FIELD|VARIANT"),
+    "DEFINITION": ("thing", "NAME"),
     "PARAMETER": ("thing", "PARAMETER"),
     "FIELD": ("thing", "FIELD"),
     "RETURN": ("thing", "RETURN"),
@@ -167,16 +191,24 @@ _ROLES: Final = {
     "CODE": ("code", "NAME"),
     "RECEIVER": ("owner", "NAME|word"),
     "MEMBER": ("member", "NAME"),
+    "ANOTHER": ("new", "NAME|word"),
+    "SAME": ("same", "method|enum|protocol|alias|kind|module"),
 }
 _OTHERS: Final = {"TYPE": "NAME|builtin|quoted|none"}
-_ANY_WORD: Final = {"NEW": "new", "WORD": "thing", "HOLDER": "owner"}
-_NO_NAME: Final = "we|if|what|filler|noise|more|it|this|to|of|in|from|be|not|comma|end|asks|possessive|instead"
+_ANY_WORD: Final = {"NEW": "new", "WORD": "word", "HOLDER": "owner"}
+_NO_NAME: Final = (
+    "we|if|what|or|as|filler|noise|outcome|more|it|this|to|of|in|from|with|out|be|have|not|comma|end|asks|possessive|instead"
+    "|method|kind|enum|protocol|alias|module"
+)
 _UNTELLING: Final = frozenset(("to", "of", "in", "from", "be", "get", "with", "as"))
+_OF_KNOWN_THINGS: Final = frozenset(("remove", "rename", "move", "change", "retype", "widen", "make none", "default"))
+PARTS: Final = frozenset(("parameter", "field", "variant"))
+"""The sorts of what belongs to something else."""
+
 _CODE_LETTERS: Final = frozenset(LETTERS[sort] for sort in ("name", "quoted"))
 
 
-@attrs.frozen
-class Deed:
+class Deed(NamedTuple):
     """Something that is done, and to what.
 
     Attributes:
@@ -206,7 +238,7 @@ def deeds(table: Table, sentence: Sentence) -> Iterator[Deed]:
     """What a sentence says, read by a table, in the table's order."""
     for number in sorted({number for letter in set(sentence.shape) for number in table.index.get(letter, ())}):
         name, phrasing = table.rows[number]
-        for match in _pattern(phrasing).finditer(sentence.shape):
+        for match in islice(_pattern(phrasing).finditer(sentence.shape), _MATCHES_READ):
             deed = _deed(name, sentence, match)
             if deed is not None:
                 yield deed
@@ -219,21 +251,30 @@ def is_code(name: Mention | None) -> bool:
 
 def _deed(name: str, sentence: Sentence, match: re.Match[str]) -> Deed | None:
     """None where `it` stands for nothing, or where a name should look like code and does not."""
-    found = {role: sentence.phrase(match.start(role)) for role in match.groupdict() if match.start(role) >= 0}
+    places = {role: match.start(role) for role in match.groupdict() if match.start(role) >= 0}
+    found = {role: sentence.phrase(place) for role, place in places.items() if role != "same"}
+    if "same" in places:
+        found["thing"] = sentence.spoken_of(places["same"]) or Phrase("name")
+    if "word" in places:
+        word = found["word"].name
+        found["thing"] = Phrase("name", word if word and word.text in VERB_STEMS else None)
     if any(phrase.sort == "name" and phrase.name is None for phrase in found.values()):
         return None
     if "code" in found and not is_code(found["code"].name):
         return None
-    thing = found.get("thing") or Phrase("nothing")
-    if "member" in found:
-        thing = thing._replace(name=found["member"].name)
     apart = found.get("owner") or found.get("code")
-    if "among" in found:
-        thing = thing._replace(sort=found["among"].sort, owner=found["among"].owner, outer=found["among"].outer)
+    thing = _thing(name, sentence, found, places.get("thing", 0))
     if apart:
-        thing = thing._replace(owner=apart.name, outer=apart.owner, owner_nouns=apart.nouns)
+        owner = apart.owner if apart.sort in PARTS else apart.name
+        thing = thing._replace(owner=owner, outer=apart.owner, owner_nouns=apart.nouns)
     elif thing.owner is None and "new" in found:
         thing = thing._replace(owner=found["new"].owner)
+    if (
+        (thing.sort in PARTS or "abstract" in thing.nouns)
+        and thing.owner is None
+        and not (thing.name and "." in thing.name.text)
+    ):
+        thing = thing._replace(owner=_owner_elsewhere(sentence, places.values()))
     return Deed(
         name=name,
         sort=thing.sort,
@@ -245,6 +286,29 @@ def _deed(name: str, sentence: Sentence, match: re.Match[str]) -> Deed | None:
         new=found["new"].name if "new" in found else None,
         rest=sentence.words_from(match.start()),
     )
+
+
+def _thing(deed: str, sentence: Sentence, found: Mapping[str, Phrase], place: int) -> Phrase:
+    """What the deed is done to, be it told in another phrase."""
+    thing = found.get("thing") or Phrase("nothing")
+    if "member" in found:
+        thing = thing._replace(name=found["member"].name)
+    if "among" in found:
+        thing = thing._replace(sort=found["among"].sort, owner=found["among"].owner, outer=found["among"].outer)
+    if thing.sort in PARTS and deed in _OF_KNOWN_THINGS and not (thing.name or thing.owner):
+        before = sentence.spoken_of(place, thing.sort)  # "… the field total of Order. What if I remove that field?"
+        thing = before._replace(sort=thing.sort) if before else thing
+    return thing
+
+
+def _owner_elsewhere(sentence: Sentence, taken: Collection[int]) -> Mention | None:
+    """The code that something is said to be in, of or on, where the thing's own phrase names no owner."""
+    for match in _pattern("to|of|in|from THING").finditer(sentence.shape):
+        if match.start("thing") not in taken:
+            phrase = sentence.phrase(match.start("thing"))
+            if phrase.sort == "name" and is_code(phrase.name):
+                return phrase.name
+    return None
 
 
 def _element(word: str) -> str:

@@ -66,24 +66,27 @@ _TOKEN: Final = rf"""
   | (?P<possessive>['\u2019]s\b)
   | (?P<asks>[?\uff1f])
   | (?P<end>[.!;](?=\s|$)|[\u3002\uff01\uff1b]|\n\s*\n)
-  | (?P<comma>[,\uff0c\u3001])
+  | (?P<comma>[,()\uff0c\u3001\uff08\uff09])
   | (?P<symbol>[-=]>|[\u2192|&])
   | (?P<cjk>[\u2e80-\u2fff\u3040-\ua4cf\uac00-\ud7ff\uf900-\ufaff]++)
 """
 _CODE: Final = rf"(?:(?:async\s+)?(?:def|class|enum)\s+|@)?(?P<name>{_PATH}|{_DOTTED})(?P<rest>\s*(?:[\[(:=|,]|->).*)?"
+_NAMED_AT_FIRST: Final = rf"@?(?P<name>{_PATH}|{_DOTTED})"
 _DEFINED: Final = r"\b(?:def|class)\s+(\w+)|\b([^\W\d]\w*)(?=\()"
 
 _NAME, _WORD, _OPENING, _QUOTED = (LETTERS[sort] for sort in ("name", "word", "opening", "quoted"))
-_NONE, _BUILTIN, _FILLER, _LIGHT, _NOT = (LETTERS[sort] for sort in ("none", "builtin", "filler", "light", "not"))
+_NONE, _BUILTIN, _FILLER, _LIGHT = (LETTERS[sort] for sort in ("none", "builtin", "filler", "light"))
 _END, _ASKS = (LETTERS[sort] for sort in ("end", "asks"))
-_ABSTRACT, _ARTICLE, _CJK = (LETTERS[sort] for sort in ("abstract", "article", "cjk"))
+_ABSTRACT, _ACRONYM, _ARTICLE, _CJK = (LETTERS[sort] for sort in ("abstract", "acronym", "article", "cjk"))
 _KINDS: Final = ("method", "enum", "protocol", "kind", "alias", "module", "parameter", "field", "variant")
 _BREAKS: Final = frozenset((_END, _ASKS))
 _OWNERS: Final = frozenset((_NAME, _WORD, _OPENING, _QUOTED, *(LETTERS[sort] for sort in ("it", *_KINDS))))
 _LIKE_NAMES: Final = frozenset((_NAME, _WORD, _OPENING, _QUOTED))
-_NEVER_NAMES: Final = frozenset(LETTERS[sort] for sort in ("if", "add", "remove", "change", "filler", "to", "of"))
+_NEVER_NAMES: Final = frozenset(LETTERS[sort] for sort in ("if", "filler", "to", "of"))
 _AFTER_A_NAME: Final = frozenset(LETTERS[sort] for sort in ("be", "get", "have", "take", "lose", "return"))
 _VERBS: Final = frozenset(LETTER_OF[verb] for verb in VERB_STEMS)
+_PARTS: Final = frozenset(LETTERS[sort] for sort in ("parameter", "field", "variant"))
+_LABEL: Final = LETTERS["label"]
 _NAMED: Final = frozenset(
     LETTERS[sort] for sort in ("method", "kind", "parameter", "field", "variant", "module", "alias", "enum", "protocol")
 )
@@ -129,7 +132,7 @@ def _with_capitals_read(words: list[Mention]) -> list[Mention]:
     """Known nouns with a capital are names, `a field of Order`, unless the whole question Is Written Like This."""
     capitals = [at for at, word in enumerate(words) if word.written[0].isupper() and not word.written.isupper()]
     nouns = [at for at in capitals if words[at].letter in NOUN_LETTERS]
-    if not nouns or any(at and words[at].letter in _NEVER_NAMES for at in capitals):
+    if not nouns or sum(at > 0 and words[at].letter in _NEVER_NAMES for at in capitals) > 1:
         return words
     for at in nouns:
         opens = not at or words[at - 1].letter in _BREAKS
@@ -145,11 +148,11 @@ def _with_verbs_read(words: list[Mention]) -> list[Mention]:
         word = words[at]
         if words[at - 1].letter not in _NAMED:
             continue
-        if word.letter == _FILLER and word.written.isupper():
+        if word.written.isupper() and word.letter in NOUN_LETTERS and not words[at - 1].written.isupper():
             words[at] = word._replace(letter=_NAME)
         elif word.letter in _VERBS and word.written.lower() in VERB_STEMS:
             following = words[at + 1].letter if at + 1 < len(words) else _END
-            if following in _BEHIND_A_NAME:
+            if following in _BEHIND_A_NAME and (word.letter != _LABEL or words[at - 1].letter in _PARTS):
                 words[at] = word._replace(letter=_NAME)
     return words
 
@@ -174,8 +177,10 @@ def _bare(written: str, previous: str) -> tuple[Mention, ...]:
     letter = LETTER_OF.get(word)
     if written in TYPES and written[0].isupper():
         letter = _BUILTIN
-    if letter is None:
+    if letter is None or (written[0] == "@" and letter != _ABSTRACT):
         return (_unknown(written, previous),)
+    if letter == _ACRONYM and written.isupper():
+        letter = _OPENING
     if letter == _LIGHT or (letter == _ARTICLE and previous not in _LIKE_NAMES):
         return ()
     return (Mention(written, letter, written),)
@@ -197,9 +202,10 @@ def _bracketed(written: str, previous: str) -> tuple[Mention, ...]:
     word = re.sub(r"\(e?s\)$", "", written)
     if word.endswith((")", "]")):
         return (_expression(word),)
-    if "'" in word or "\u2019" in word:
-        return _known(word, "not" if LETTER_OF.get(word.lower().replace("\u2019", "'")) == _NOT else "filler")
-    return _bare(word, previous)
+    base, apostrophe, _ = word.replace("\u2019", "'").partition("'")
+    if apostrophe and base.lower().endswith("n"):
+        return _known(word, "not")
+    return _bare(base, previous)
 
 
 def _code(written: str, _previous: str) -> tuple[Mention, ...]:
@@ -228,15 +234,18 @@ def _expression(written: str) -> Mention:
 
 def _named(written: str) -> Mention:
     """A name, however it is written, dotted."""
-    if "/" in written or ".py" in written:
-        path, *inside = re.split(r"::?", written)
+    found = _pattern(_NAMED_AT_FIRST).match(written)
+    name = found["name"] if found else written
+    kept = f"{name}()" if written.endswith(")") else name
+    if "/" in name or ".py" in name:
+        path, *inside = re.split(r"::?", name)
         folders, _, file = path.rpartition("/")
         stem = file.partition(".")[0]
         if stem == "__init__":
             stem = folders.rpartition("/")[2] or stem
-        return Mention(".".join([stem, *(name for name in inside if not name.isdigit())]), _NAME, written)
-    name = re.split(r"[\[(]", written.lstrip("@"), maxsplit=1)[0].replace("::", ".").replace("#", ".")
-    return Mention(re.sub(r"^(?:self|cls)\.", "", name), _NAME, written)
+        return Mention(".".join([stem, *(part for part in inside if not part.isdigit())]), _NAME, kept)
+    dotted = name.replace("::", ".").replace("#", ".")
+    return Mention(re.sub(r"^(?:self|cls)\.", "", dotted), _NAME, kept)
 
 
 def _fence(written: str, _previous: str) -> tuple[Mention, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tidepool.reading.mentions import Ask, Mention, SiteKind
-from tidepool.reading.snippets import Within, indent
+from tidepool.reading.snippets import Within, indent, innermost
 from tidepool.reading.types import aliased, typed
 
 # What follows the name.
@@ -43,7 +43,8 @@ def _keyed(mention: Mention) -> SiteKind | None:
     """`name: …`: a dictionary's key, a variable with a type, or the end of a statement's head."""
     if mention.after.startswith(":="):
         return SiteKind.WRITE
-    if mention.within is Within.BRACES or (mention.within is Within.UNSEEN and mention.starts_line and mention.dotted):
+    entry = mention.within is Within.UNSEEN and mention.starts_line and (mention.dotted or mention.is_variant)
+    if mention.within is Within.BRACES or entry:
         return SiteKind.TABLE if mention.is_variant or mention.name[:1].isupper() else None
     if mention.within not in (Within.STATEMENT, Within.UNSEEN) or mention.head in _BLOCKS or not mention.starts_line:
         return None
@@ -64,7 +65,7 @@ def _subscripted(mention: Mention) -> SiteKind | None:
     """`name[…]`."""
     if mention.is_variant or mention.is_attribute:
         return None
-    if not mention.is_class or mention.lens.of_variants:
+    if not mention.is_class or mention.lens.of_variants or mention.name.isupper():  # a constant's name
         return SiteKind.SUBSCRIPT
     return aliased(mention) or SiteKind.ANNOTATION
 
@@ -109,19 +110,22 @@ def _unpacked(mention: Mention) -> SiteKind | None:
 
 
 def _checked(mention: Mention) -> SiteKind | None:
-    """The class in `isinstance(x, name)`."""
-    text = mention.above[-LINES_ABOVE_READ:] + mention.before
-    at = max(text.rfind("isinstance("), text.rfind("issubclass("))
-    if at < 0:
+    """The class in `isinstance(x, name)` and in `isinstance(x, (name, other))`; in `raises(name)` too."""
+    text = mention.above + mention.before
+    opener = mention.opener
+    if mention.within is Within.GROUP:
+        opener = innermost(text[:opener])
+    if opener < 0 or not text[:opener].endswith(_CHECKS):
         return None
-    arguments = text[at + len("isinstance(") :]
-    if "," not in arguments or not 0 <= arguments.count("(") - arguments.count(")") <= 1:
+    if text[:opener].endswith(_CATCHES):
+        return SiteKind.EXCEPT
+    if "," not in text[opener:]:
         return None
     return SiteKind.CHAIN if _is_chain(mention) else SiteKind.ISINSTANCE
 
 
-LINES_ABOVE_READ: Final = 400
-"""What is read of the lines above in search of a call that goes on, in characters."""
+_CATCHES: Final = ("raises", "suppress", "assertRaises", "assertRaisesRegex", "warns")
+_CHECKS: Final = ("isinstance", "issubclass", *_CATCHES)
 
 
 def _compared(mention: Mention) -> SiteKind | None:
@@ -184,7 +188,7 @@ def _tabled(mention: Mention) -> SiteKind | None:
     if mention.within is Within.INDEX and mention.after.startswith("]") and mention.is_variant:
         stored = mention.after[1:].lstrip()
         return SiteKind.TABLE if stored.startswith("=") and not stored.startswith("==") else None
-    if mention.owner.endswith("register") and (mention.is_variant or mention.is_class):
+    if mention.owner.endswith("register") and mention.lens.of_variants:
         return SiteKind.TABLE
     keyed = mention.before.rstrip().endswith(":") and mention.within in (Within.BRACES, Within.UNSEEN)
     return SiteKind.TABLE_VALUE if keyed and mention.is_variant else None
@@ -203,14 +207,10 @@ def _listed(mention: Mention) -> SiteKind | None:
         return None
     if len(names.findall(mention.code)) > 1:
         return SiteKind.ENUMERATION
-    around = (_line(mention, -1), _line(mention, 1))
-    listed = any(names.search(line) and line.rstrip().endswith(",") for line in around)
+    depth = indent(mention.raw)
+    others = [line for index, line in enumerate(mention.lines) if index != mention.index and indent(line) == depth]
+    listed = any(names.search(line) and line.partition("#")[0].rstrip().endswith(",") for line in others)
     return SiteKind.ENUMERATION if mention.starts_line and listed else None
-
-
-def _line(mention: Mention, step: int) -> str:
-    index = mention.index + step
-    return mention.lines[index] if 0 <= index < len(mention.lines) else ""
 
 
 def _read(mention: Mention) -> SiteKind | None:

@@ -78,7 +78,9 @@ class Lens:
         hits = list(self.names.finditer(line))
         if len(hits) > 1 and len(self.ranks) > 1:
             best = min(self.ranks[hit[0]] for hit in hits)
-            return [hit for hit in hits if self.ranks[hit[0]] == best]
+            hits = [hit for hit in hits if self.ranks[hit[0]] == best]
+        if len(hits) > 1 and self.owner and not self.of_variants:  # of `node = table.node` the second is the attribute
+            return [hit for hit in hits if line[: hit.start()].endswith(".")] or hits
         return hits
 
 

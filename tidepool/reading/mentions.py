@@ -30,18 +30,18 @@ class SiteKind(StrEnum):
     CONSTRUCTION = "construction"
     SUPER_CALL = "call of super"
     CALL = "call"
+    PARAMETER = "use of the parameter"
     DECORATOR = "decorator"
     RAISE = "raise"
     EXCEPT = "except clause"
     WRITE = "write"
     DELETE = "deletion"
-    KEYWORD = "keyword argument"
     ATTRIBUTE = "attribute"
+    KEYWORD = "keyword argument"
     SUBSCRIPT = "subscript"
     ISINSTANCE = "type check"
     COMPARISON = "comparison"
     MEMBER = "use of a member"
-    PARAMETER = "use of the parameter"
     ALIAS = "alias"
     VALUE = "value"
     ANNOTATION = "annotation"
@@ -142,7 +142,9 @@ class Mention:
     @property
     def is_attribute(self) -> bool:
         """Whether it is read from an object, as a field is."""
-        return self.dotted and not self.is_variant and (self.is_member or not self.name[:1].isupper())
+        if not self.dotted or self.is_variant:
+            return False
+        return self.is_member or not (self.lens.of_class or self.name[:1].isupper())
 
 
 Ask: TypeAlias = Callable[[Mention], SiteKind | None]

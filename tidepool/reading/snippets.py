@@ -50,8 +50,7 @@ def without_text(code: str) -> str:
     """
     if '"' not in code and "'" not in code and "#" not in code:
         return code
-    tail = _tail_of_string(code) if '"""' in code or "'''" in code else 0
-    if tail:
+    if tail := tail_of_string(code):
         return _blank(code[:tail], '"') + _LITERAL.sub(_without, code[tail:])
     return _LITERAL.sub(_without, code)
 
@@ -73,23 +72,23 @@ def _blank(text: str, mark: str) -> str:
     return "\n".join(mark * len(line) for line in text.split("\n"))
 
 
-def _tail_of_string(code: str) -> int:
+def tail_of_string(code: str) -> int:
     """How much of the code, from its start, is the end of a string that was opened above it."""
-    marks = list(_TRIPLE.finditer(code))
-    if not marks:
+    if '"""' not in code and "'''" not in code:
         return 0
+    marks = list(_TRIPLE.finditer(code))
     first = marks[0]
     before = code[code.rfind("\n", 0, first.start()) + 1 : first.start()].strip()
     behind = code[first.end() :].partition("\n")[0].strip()
-    if before:  # prose in front of the quotes ends a string; an operator, a bracket or a prefix starts one
-        return 0 if before[-1] in "=([{,:+%" or before.split()[-1].lower() in _OPENS_STRING else first.end()
+    if before:  # prose in front of the quotes ends a string; an operator, a bracket or a keyword starts one
+        return 0 if _STARTS_STRING.search(before) else first.end()
     if behind or len(marks) % 2 == 0:
         return 0
     above = code[: first.start()].rstrip()
     return 0 if above.endswith(":") else first.end()
 
 
-_OPENS_STRING: Final = frozenset({"return", "yield", "r", "f", "b", "u", "rb", "br", "rf", "fr", "in", "not", "and"})
+_STARTS_STRING: Final = re.compile(r"(?:[=(\[{,:+%]\s*|\b(?:return|yield|in|not|and|or|else)\s+|^)[rbfuRBFU]{0,2}$")
 
 
 def innermost(code: str) -> int:

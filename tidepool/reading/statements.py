@@ -217,11 +217,19 @@ def _looks_imported(mention: Mention) -> bool:
     return all(map(_BARE_NAME.fullmatch, mention.lines[max(0, mention.index - 1) : mention.index + 2]))
 
 
-_BARE_NAME: Final = re.compile(r"\s*(?:\w+(?:\s+as\s+\w+)?,?\s*(?:#.*)?|\s*\)|\s*from [\w.]+ import \(.*)?")
+_BARE_NAME: Final = re.compile(r"\s*(?:\w+(?:\s+as\s+\w+)?,?\s*(?:#.*)?|\)|from [\w.]+ import \(.*)?")
+
+
+def _in_group(mention: Mention) -> SiteKind | None:
+    """`except (` with its classes on lines of their own."""
+    line = mention.above[mention.above.rfind("\n", 0, mention.opener) + 1 : mention.opener]
+    return SiteKind.EXCEPT if line.strip() == "except" else None
+
 
 _WITHIN: Final[Mapping[Within, Ask]] = {
     Within.IMPORT: _import_statement,
     Within.BASES: _in_bases,
     Within.SIGNATURE: _in_signature,
     Within.UNSEEN: _alone,
+    Within.GROUP: _in_group,
 }

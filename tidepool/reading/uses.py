@@ -175,4 +175,7 @@ def passing_of(mention: Mention) -> Passing:
         return Passing.NOTHING
     if mention.lens.keyword is not None and mention.lens.keyword.search(inside):
         return Passing.NAMED
-    return Passing.SPREAD if "*" in inside else Passing.UNKNOWN
+    return Passing.SPREAD if "*" in inside and _SPREAD.search(inside) else Passing.UNKNOWN
+
+
+_SPREAD: Final = re.compile(r"(?:^|,)\s*\*{1,2}[\w(\[{]")

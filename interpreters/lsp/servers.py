@@ -1,0 +1,237 @@
+"""The known language servers: how each is started, what it reads, and how it differs from the others.
+
+Everything here is data. In `options` and `settings` the text `{python}` stands for the interpreter of the codebase's
+Python environment, and `{named}` for the environment's folder if the user named it; where there is none, the entry is
+left out.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import attrs
+
+from interpreters.lsp.project import NOT_SOURCE, Environment, Origin
+from tidepool.errors import ConfigError, Unavailable
+
+_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@attrs.frozen
+class Server:
+    """A language server.
+
+    The defaults are those of a server nothing is known about.
+
+    Attributes:
+        name: what the user calls it, and what its errors are signed with.
+        command: the program and its arguments; a program without a path is looked for beside the running Python, then
+            on PATH.
+        suffixes: what the names of the files it reads end in.
+        language: what the protocol calls their language.
+        install: the command that installs it.
+        options: its `initializationOptions`.
+        settings: what it is answered when it asks for its configuration; sections are keys, dotted ones nested.
+        position_encodings: the units of columns it may choose from; utf-32 costs nothing to translate.
+        opens_files: whether it answers only about files that were opened.
+        first_answers_complete: whether it answers about the whole codebase from the first answer on. Where not, it is
+            waited for until it finds what is known to be there.
+        pipelines_start: whether it reads on before its answer to `initialize` was acknowledged.
+        runs_python: whether it runs the environment's interpreter. It is then told only of one that the user chose.
+        idles_at_exit: whether after `shutdown` it only frees its memory, page by page: that is not waited for.
+        caveat: what a person should know about its answers.
+    """
+
+    name: str
+    command: tuple[str, ...] = attrs.field(converter=tuple)
+    suffixes: tuple[str, ...] = attrs.field(default=(".py", ".pyi"), converter=tuple)
+    language: str = "python"
+    install: str | None = None
+    options: Mapping[str, Any] = _NONE
+    settings: Mapping[str, Any] = _NONE
+    position_encodings: tuple[str, ...] = attrs.field(default=("utf-32", "utf-16"), converter=tuple)
+    opens_files: bool = False
+    first_answers_complete: bool = False
+    pipelines_start: bool = False
+    runs_python: bool = False
+    idles_at_exit: bool = False
+    caveat: str | None = None
+
+
+TY: Final = Server(
+    "ty",
+    ("ty", "server"),
+    install="pip install ty",
+    options={
+        "diagnosticMode": "workspace",
+        "untrustedWorkspace": True,  # it then runs no other program
+        "configuration": {
+            # What the codebase does not want checked breaks all the same: its own lists are overruled. The last
+            # pattern that matches decides, so what is no source is left out again at the end.
+            "src": {
+                "include": ["**"],
+                "exclude": ["!**", *(f"**/{name}/" for name in (*sorted(NOT_SOURCE), "_build", "dist"))],
+            },
+            "environment": {
+                "python": "{named}"
+            },  # any other it learns of by VIRTUAL_ENV, after the codebase's own choice
+        },
+    },
+    first_answers_complete=True,
+    pipelines_start=True,
+    idles_at_exit=True,
+)
+
+PYREFLY: Final = Server(
+    "pyrefly",
+    # By default it answers while it is still indexing, and stops indexing at 2000 files without a word.
+    ("pyrefly", "lsp", "--indexing-mode", "lazy-blocking", "--workspace-indexing-limit", "1000000"),
+    install="pip install pyrefly",
+    settings={"python": {"pythonPath": "{python}"}},
+    opens_files=True,
+    runs_python=True,
+)
+
+_PYRIGHT_ANALYSIS: Final = {"analysis": {"diagnosticMode": "openFilesOnly"}}
+
+BASEDPYRIGHT: Final = Server(
+    "basedpyright",
+    ("basedpyright-langserver", "--stdio"),
+    install="pip install basedpyright",
+    settings={"python": {"pythonPath": "{python}"}, "basedpyright": _PYRIGHT_ANALYSIS},
+    runs_python=True,
+)
+
+PYRIGHT: Final = Server(
+    "pyright",
+    ("pyright-langserver", "--stdio"),
+    install="npm install --global pyright",
+    settings={"python": {"pythonPath": "{python}", **_PYRIGHT_ANALYSIS}},
+    runs_python=True,
+)
+
+JEDI: Final = Server(
+    "jedi-language-server",
+    ("jedi-language-server",),
+    install="pip install jedi-language-server",
+    options={
+        "diagnostics": {"enable": False},
+        "workspace": {"environmentPath": "{python}", "symbols": {"maxSymbols": 0}},  # by default it stops at 20
+    },
+    runs_python=True,
+    caveat="jedi-language-server finds only some of the references in a large codebase",
+)
+
+GOPLS: Final = Server(
+    "gopls", ("gopls",), (".go",), "go", install="go install golang.org/x/tools/gopls@latest"
+)  # fmt: skip
+
+TYPESCRIPT: Final = Server(
+    "typescript",
+    ("tsc", "--lsp", "--stdio"),
+    (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"),
+    "typescript",
+    install="npm install --global typescript@7",
+    opens_files=True,
+)
+
+CLANGD: Final = Server(
+    "clangd",
+    ("clangd", "--background-index"),
+    (".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".hxx"),
+    "cpp",
+    install="your system's package manager",
+    opens_files=True,
+)
+
+RUST_ANALYZER: Final = Server(
+    "rust-analyzer",
+    ("rust-analyzer",),
+    (".rs",),
+    "rust",
+    install="rustup component add rust-analyzer",
+    # Both run the codebase's own code: build scripts and macros.
+    options={"cargo": {"buildScripts": {"enable": False}}, "procMacro": {"enable": False}, "checkOnSave": False},
+)
+
+HASKELL: Final = Server(
+    "haskell-language-server",
+    ("haskell-language-server-wrapper", "--lsp"),
+    (".hs",),
+    "haskell",
+    install="ghcup install hls",
+    opens_files=True,
+)
+
+SERVERS: Final[Mapping[str, Server]] = MappingProxyType(
+    {
+        server.name: server
+        for server in (
+            TY, PYREFLY, BASEDPYRIGHT, PYRIGHT, JEDI, GOPLS, TYPESCRIPT, CLANGD, RUST_ANALYZER, HASKELL,
+        )
+    }
+)  # fmt: skip
+
+
+def known_server(name: str) -> Server:
+    """The known server of a name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name in SERVERS:
+        return SERVERS[name]
+    close = get_close_matches(name, SERVERS, n=1, cutoff=0.4)
+    meant = f"did you mean {close[0]}? The known ones are" if close else "the known ones are"
+    raise ConfigError(f"no language server is called {name!r}: {meant} {', '.join(SERVERS)}")
+
+
+def find_command(server: Server, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The server's command, its program as an absolute path.
+
+    Raises:
+        Unavailable: there is no such program.
+    """
+    program, *arguments = server.command
+    found = shutil.which(program, path=str(Path(sys.executable).parent)) or shutil.which(program, path=_path(environ))
+    if found is None:
+        remedy = f"install it ({server.install})" if server.install else "check the command in your configuration"
+        raise Unavailable(server.name, f"there is no program {program}: {remedy}, or name another language server")
+    return (str(Path(found).absolute()), *arguments)
+
+
+def told_of(server: Server, environment: Environment | None) -> Environment | None:
+    """The environment, where the server may know of it."""
+    trusted = environment is not None and environment.origin is not Origin.IN_ROOT
+    return environment if trusted or not server.runs_python else None
+
+
+def fill(template: Any, environment: Environment | None) -> Any:
+    """A server's options or settings for one codebase."""
+    values: dict[str, str | None] = {"{python}": None, "{named}": None}
+    if environment is not None:
+        values["{python}"] = str(environment.python)
+        values["{named}"] = str(environment.folder) if environment.origin is Origin.NAMED else None
+    return _filled(template, values)
+
+
+def _path(environ: Mapping[str, str]) -> str:
+    scripts = [sysconfig.get_path("scripts"), sysconfig.get_path("scripts", sysconfig.get_preferred_scheme("user"))]
+    return os.pathsep.join([*scripts, environ.get("PATH", os.defpath)])
+
+
+def _filled(template: Any, values: Mapping[str, str | None]) -> Any:
+    if isinstance(template, Mapping):
+        entries = {key: _filled(value, values) for key, value in template.items()}
+        return {key: value for key, value in entries.items() if value is not None}
+    if isinstance(template, list | tuple):
+        return [filled for item in template if (filled := _filled(item, values)) is not None]
+    return values.get(template, template) if isinstance(template, str) else template

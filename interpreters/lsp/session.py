@@ -1,0 +1,284 @@
+"""A conversation with a language server about one codebase, whatever becomes of the server meanwhile.
+
+    async with open_session(root) as session:
+        ...                                     `language_server(session)` answers the operations of `Lsp`
+
+A server that crashes is started again once, and asked again what it had not answered. One that stays silent twice for
+a whole timeout is given up. However the block is left, no process of the server's is left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from interpreters.lsp.codebase import Codebase
+from interpreters.lsp.framing import Lost, TimedOut
+from interpreters.lsp.life import Launch, Life, begin
+from interpreters.lsp.project import check_root, find_environment, landmarks, search_path
+from interpreters.lsp.servers import TY, Server, fill, find_command, told_of
+from tidepool.errors import BadAnswer, InterpreterError, Unavailable, Unsupported
+
+MAX_IN_FLIGHT: Final = 64  # requests at a time: more only wait in the server's queue, and in its memory
+REQUEST_TIMEOUT_S: Final = 60.0  # a cold search for references in 159k lines takes a slow server half of that
+START_TIMEOUT_S: Final = 60.0  # to start, and to read the codebase
+MAX_CRASHES: Final = 2
+MAX_SILENCES: Final = 2
+_LANDMARKS: Final = 5
+_PAUSE_S: Final = 0.5  # between two looks at a server that is still reading
+
+
+@asynccontextmanager
+async def open_session(
+    root: Path | str,
+    server: Server = TY,
+    *,
+    python: Path | str | None = None,
+    request_timeout_s: float = REQUEST_TIMEOUT_S,
+    start_timeout_s: float = START_TIMEOUT_S,
+    environ: Mapping[str, str] | None = None,
+) -> AsyncGenerator[Session, None]:
+    """A running language server that is asked about one codebase, for as long as the block lasts.
+
+    Args:
+        root: the folder of the codebase.
+        python: an interpreter, or the folder of a virtual environment; else `.venv` in the root, or the active one.
+        request_timeout_s: for the answer to one request.
+        start_timeout_s: for the server to start, and for it to have read the codebase.
+        environ: environment variables, for finding the server and for the server; by default this process's.
+
+    Raises:
+        ConfigError: the root or the environment cannot be used.
+        Unavailable: the server cannot be started.
+        BadAnswer: it is no language server.
+    """
+    variables = dict(os.environ if environ is None else environ)
+    real = check_root(root, server.suffixes)
+    environment = told_of(server, find_environment(real, python, variables))
+    variables["PYTHONPATH"] = search_path(real, variables.get("PYTHONPATH", ""))
+    variables.pop("VIRTUAL_ENV", None)  # a server believes it without a look, and gives up where there is nothing
+    if environment is not None and environment.virtual:
+        variables["VIRTUAL_ENV"] = str(environment.folder)
+    launch = Launch(
+        server=server,
+        codebase=Codebase(real, environment.folder if environment is not None else None),
+        command=find_command(server, variables),
+        environ=variables,
+        options=fill(server.options, environment),
+        settings=fill(server.settings, environment),
+        start_timeout_s=start_timeout_s,
+    )
+    session = Session(launch, request_timeout_s)
+    try:
+        await session.start()
+        yield session
+    finally:
+        await session.close()
+
+
+class Session:
+    """A server and the codebase it is asked about. Made by `open_session`.
+
+    Attributes:
+        server: which one.
+        codebase: its files.
+    """
+
+    def __init__(self, launch: Launch, request_timeout_s: float) -> None:
+        self.server = launch.server
+        self.codebase = launch.codebase
+        self._launch = launch
+        self._request_timeout_s = request_timeout_s
+        self._life: Life | None = None
+        self._starting = asyncio.Lock()
+        self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._crashes = 0
+        self._silences = 0
+        self._silent_at_s = 0.0
+        self._closed = False
+        self._failure: InterpreterError | None = None
+        self._landmarks: tuple[str, ...] | None = None
+
+    @property
+    def encoding(self) -> str:
+        """The unit that the server counts columns in."""
+        return "utf-16" if self._life is None else self._life.encoding
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id, while it runs."""
+        return self._life.process.pid if self._life is not None and self._life.process.running else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know about this server's answers: what it is known for, what it complained about."""
+        complaints = () if self._life is None else self._life.conversation.complaints
+        known = () if self.server.caveat is None else (self.server.caveat,)
+        return (*known, *(f"{self.server.name} says: {complaint}" for complaint in complaints))
+
+    async def start(self) -> None:
+        """Start the server."""
+        await self._living()
+
+    async def close(self) -> None:
+        """End the server and leave nothing of it behind; whatever is asked from now on fails. Safe to call again."""
+        self._closed = True
+        self._failure = self._failure or Unavailable(self.server.name, "the session is over; open another one")
+        life, self._life = self._life, None
+        if life is not None:
+            await life.end()
+
+    async def ask(self, method: str, params: Any, about: str | None = None, *, whole: bool = False) -> Any:
+        """The server's answer to one request, as plain data.
+
+        Args:
+            about: the file that it is asked about.
+            whole: whether the answer depends on the whole codebase: the server is then waited for until it has read it.
+
+        Raises:
+            Unavailable: it did not answer in time, or crashed for the second time, or is still reading.
+            BadAnswer: it answered nonsense.
+            Unsupported: it does not know the method.
+        """
+        async with self._slots:
+            while True:
+                life = await self._living()
+                if not life.knows(method):
+                    why = f"does not offer {method}: name another language server for this"
+                    raise Unsupported(self.server.name, why)
+                try:
+                    if whole and not self.server.first_answers_complete:
+                        await self._settle(life)
+                    answer = await life.ask(method, params, self._request_timeout_s, about)
+                except Lost:
+                    continue
+                except TimedOut as late:
+                    raise self._too_late(method, late) from None
+                self._silences = 0
+                return answer
+
+    async def proves_that_it_sees(self) -> bool:
+        """Whether the server has shown that it sees the codebase, before an empty answer is believed.
+
+        Returns:
+            Whether that was known already: if not, the answer is worth asking for again.
+
+        Raises:
+            BadAnswer: it finds nothing of what stands in the codebase.
+        """
+        life = await self._living()
+        if life.proven:
+            return True
+        names = await self._known_names()
+        for pause_s in (_PAUSE_S, 0.0):
+            if not names or any(await self._counts(names)):
+                life.proven = True
+                return False
+            await asyncio.sleep(pause_s)
+        why = f"finds nothing under {self.codebase.root}, not even {names[0]}, which is defined there"
+        raise BadAnswer(self.server.name, f"{why}: its settings or a .gitignore may leave the codebase out")
+
+    def has_found_something(self) -> None:
+        """Note that the server has answered something that stands in the codebase."""
+        if self._life is not None:
+            self._life.proven = True
+
+    async def _living(self) -> Life:
+        """The running server; if it crashed it is started again, once."""
+        life = self._life
+        if life is not None and life.conversation.lost is None:
+            return life
+        async with self._starting:
+            if self._failure is None and self._life is not None and (reason := self._life.conversation.lost):
+                await self._bury(self._life, reason)
+            if self._failure is not None:
+                raise type(self._failure)(self._failure.interpreter, self._failure.why)
+            if self._life is None:
+                self._life = await self._begin()
+            return self._life
+
+    async def _begin(self) -> Life:
+        try:
+            life = await begin(self._launch)
+        except InterpreterError as error:
+            self._failure = error
+            raise
+        if self._closed:  # meanwhile, by another task
+            await life.end()
+            raise Unavailable(self.server.name, "the session is over; open another one")
+        return life
+
+    async def _bury(self, life: Life, reason: Exception) -> None:
+        """Clear away a server that cannot be asked any more, and decide whether there is to be another."""
+        await life.process.ends_by_itself()
+        await life.end()
+        self._life = None
+        if isinstance(reason, InterpreterError):
+            self._failure = reason
+            return
+        self._crashes += 1
+        if self._crashes >= MAX_CRASHES:
+            why = f"crashed twice, the second time {life.process.obituary()}"
+            self._failure = Unavailable(self.server.name, f"{why}; update it, or name another language server")
+
+    def _too_late(self, method: str, late: TimedOut) -> Unavailable:
+        """The error for a request that was not answered in time; silence for that long, and again, is a server hung.
+
+        Requests that wait side by side are silent together: that counts once.
+        """
+        now_s = asyncio.get_running_loop().time()
+        if not late.silent:
+            self._silences = 0
+        elif now_s - self._silent_at_s >= self._request_timeout_s / 2:
+            self._silent_at_s = now_s
+            self._silences += 1
+        within = f"within {self._request_timeout_s:g} s"
+        if self._silences >= MAX_SILENCES:
+            why = f"hangs: it said nothing {within}, twice; name another language server, or allow it more time"
+            self._failure = Unavailable(self.server.name, why)
+            if self._life is not None:
+                self._life.process.kill()
+        return Unavailable(self.server.name, f"did not answer {method} {within}; allow it more time, or ask again")
+
+    async def _settle(self, life: Life) -> None:
+        """Wait until a server that answers before it has read the codebase finds what is known to stand there.
+
+        Once what it finds is the same twice over, and it has announced no work that it has not ended, it is believed.
+        """
+        async with life.settling:
+            names = await self._known_names() if life.knows("workspace/symbol") and not life.proven else ()
+            previous: list[int] | None = None
+            while not life.proven:
+                left_s = life.began_s + self._launch.start_timeout_s - asyncio.get_running_loop().time()
+                if left_s <= 0:
+                    why = f"had not read the codebase after {self._launch.start_timeout_s:g} s"
+                    raise Unavailable(self.server.name, f"{why}; allow it more time, or ask about a smaller root")
+                found = [await self._count(life, name, left_s) for name in names]
+                if found == previous and (any(found) or not names) and not life.conversation.working:
+                    life.proven = True
+                    return
+                previous = found
+                await asyncio.sleep(_PAUSE_S)
+
+    async def _counts(self, names: tuple[str, ...]) -> list[int]:
+        return [_size(await self.ask("workspace/symbol", {"query": name})) for name in names]
+
+    async def _count(self, life: Life, name: str, timeout_s: float) -> int:
+        try:
+            return _size(await life.ask("workspace/symbol", {"query": name}, timeout_s))
+        except TimedOut:
+            return 0  # busy reading; the caller sees that its time is up
+
+    async def _known_names(self) -> tuple[str, ...]:
+        if self._landmarks is None:
+            root, suffixes = self.codebase.root, self.server.suffixes
+            self._landmarks = await asyncio.to_thread(landmarks, root, suffixes, _LANDMARKS)
+        return self._landmarks
+
+
+def _size(answer: Any) -> int:
+    return len(answer) if isinstance(answer, list) else 0
