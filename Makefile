@@ -47,7 +47,7 @@ slow: $(VENV)/dev
 	@$(BIN)/python -m pytest -m slow $(ARGS)
 
 bench: $(VENV)/dev
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python tests/benchmarks $(ARGS)
 
 format: $(VENV)/dev
 	@$(BIN)/ruff check --fix --quiet

@@ -27,7 +27,15 @@ _HOME_OF: Final = {
     "silent": "interpreters.report",
 }
 
-__all__ = [*_HOME_OF]  # noqa: PLE0604
+__all__ = [
+    "heuristic",
+    "in_memory",
+    "language_server",
+    "open_session",
+    "silent",
+    "stopped_clock",
+    "system_clock",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -16,7 +16,7 @@ def silent() -> Handler[Progress | Note]:
 
 
 @contextmanager
-def terminal(stream: TextIO) -> Iterator[Handler[Progress | Note]]:
+def terminal(stream: TextIO) -> Generator[Handler[Progress | Note]]:
     """A progress bar and notes on a terminal, gone when the block ends; silence where the stream is not a terminal."""
     if not stream.isatty():
         yield silent()

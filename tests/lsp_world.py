@@ -78,7 +78,7 @@ class World:
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
-            return process.status() != psutil.STATUS_ZOMBIE and process.environ().get(_MARK) == self.mark
+            return bool(process.status() != psutil.STATUS_ZOMBIE and process.environ().get(_MARK) == self.mark)
         except psutil.Error:
             return False
 

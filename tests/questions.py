@@ -55,6 +55,7 @@ PHRASINGS: dict[ChangeKind, list[Asked]] = {
         Asked("retire LLMKind.GPT", "LLMKind.GPT", member="GPT", tags="PatternMatch"),
         Asked("delete the Color enum's RED member", "Color.RED", member="RED"),
         Asked("deprecate the case RED in Color", "Color.RED", member="RED"),
+        Asked("Color is an enum. What if I remove the member RED from it?", "Color.RED", member="RED"),
     ],
     ChangeKind.RENAME: [
         Asked("rename foo to bar", "foo", new="bar"),
@@ -128,6 +129,7 @@ PHRASINGS: dict[ChangeKind, list[Asked]] = {
         Asked("the unused argument 'loop' of `gather` is to be removed", "gather", member="loop"),
         Asked("remove timeout from fetch", "fetch", member="timeout", tags="Function"),
         Asked("f's x parameter is removed", "f", member="x"),
+        Asked("Look at `fetch()`. What if I drop its timeout parameter?", "fetch", member="timeout"),
     ],
     ChangeKind.CHANGE_PARAMETER_TYPE: [
         Asked("change the type of parameter x of f from int to str", "f", member="x"),
@@ -194,6 +196,12 @@ PHRASINGS: dict[ChangeKind, list[Asked]] = {
         ),
         Asked("introduce an int field count on Page", "Page", member="count"),
         Asked("what breaks if the Order dataclass had another field", "Order"),
+        Asked("add the field x of Delete", "Delete", member="x"),
+        Asked(
+            "```\nclass Order:\n    def price(self): ...\n```\nI'd add a field `currency` to it.",
+            "Order",
+            member="currency",
+        ),
     ],
     ChangeKind.REMOVE_FIELD: [
         Asked("remove field x from C", "C.x", member="x"),
@@ -207,7 +215,8 @@ PHRASINGS: dict[ChangeKind, list[Asked]] = {
         Asked("remove total from Order", "Order.total", member="total", tags="DataType"),
         Asked("What happens if Config no longer has a debug field?", "Config.debug", member="debug"),
         Asked("The field `total` of `Order` is old. What breaks if I remove it?", "Order.total", member="total"),
-        Asked("Order has an attribute `total`. What if I drop that attribute?", "total", member="total"),
+        Asked("Order has an attribute `total`. What if I drop that attribute?", "Order.total", member="total"),
+        Asked("What breaks if I remove the field total from Till?", "Till.total", member="total"),
     ],
     ChangeKind.RENAME_FIELD: [
         Asked("rename field x of C to y", "C.x", member="x", new="y"),
@@ -226,6 +235,12 @@ PHRASINGS: dict[ChangeKind, list[Asked]] = {
         Asked("rename Order.total to amount", "Order.total", member="total", new="amount", tags="DataType"),
         Asked("renaming the property `area` on `Shape` as `surface`", "Shape.area", member="area", new="surface"),
         Asked("rename the field from total to amount in Order", "Order.total", member="total", new="amount"),
+        Asked(
+            "We have a class Order. What breaks if I rename the field total to amount?",
+            "Order.total",
+            member="total",
+            new="amount",
+        ),
     ],
     ChangeKind.ADD_ABSTRACT_METHOD: [
         Asked("add an abstract method to Base", "Base"),
@@ -361,6 +376,14 @@ IN_OTHER_WORDS: dict[ChangeKind, list[Asked]] = {
         Asked("adding YAML to the Format enum: consequences", "Format", member="YAML"),
         Asked("what should I look at before I give Role another member", "Role"),
         Asked("Role is getting a new value GUEST", "Role", member="GUEST"),
+        Asked(
+            "What code has to change when I add `Refunded` to the `PaymentState` enum?",
+            "PaymentState",
+            member="Refunded",
+        ),
+        Asked("Does adding another member to Weekday break exhaustive matches?", "Weekday"),
+        Asked("I need a new case in ParseError. Where is it matched?", "ParseError", tags="PatternMatch"),
+        Asked("what happens if Shape gets one more case called Ellipse?", "Shape", member="Ellipse"),
     ],
     ChangeKind.REMOVE_VARIANT: [
         Asked("We no longer sell GOLD plans. What breaks if I delete Plan's GOLD member?", "Plan.GOLD", member="GOLD"),
@@ -381,6 +404,9 @@ IN_OTHER_WORDS: dict[ChangeKind, list[Asked]] = {
         Asked("May I delete Format's XML case?", "Format.XML", member="XML"),
         Asked("If the member LEGACY of enum Format were deleted...", "Format.LEGACY", member="LEGACY"),
         Asked("impact of removing variant `Timeout` of `FetchError`", "FetchError.Timeout", member="Timeout"),
+        Asked("Is anything using the BETA member of Channel? Can it be removed?", "Channel.BETA", member="BETA"),
+        Asked("What happens if I take BETA out of the Channel enum?", "Channel.BETA", member="BETA"),
+        Asked("What would dropping the `Ellipse` case from `Shape` break?", "Shape.Ellipse", member="Ellipse"),
     ],
     ChangeKind.RENAME: [
         Asked(
@@ -427,6 +453,15 @@ IN_OTHER_WORDS: dict[ChangeKind, list[Asked]] = {
         Asked("what would it take to rename module-level function `norm` to `normalise`?", "norm", new="normalise"),
         Asked("I want Foo.run to be called Foo.execute", "Foo.run", new="execute"),
         Asked("rename arg `n` of `repeat` to `times`", "repeat", member="n", new="times"),
+        Asked(
+            "How many places have to change if I rename `utils.to_str` to `ensure_text`?",
+            "utils.to_str",
+            new="ensure_text",
+        ),
+        Asked("rename the method `fire` of class `Event` to `emit`", "Event.fire", new="emit"),
+        Asked("I'd rename handle_exc to handle_exception, what breaks?", "handle_exc", new="handle_exception"),
+        Asked("What breaks if parameter `data` of `post` is renamed to `body`?", "post", member="data", new="body"),
+        Asked("What if Foo's bar method was renamed to baz?", "Foo.bar", new="baz"),
     ],
     ChangeKind.ADD_PARAMETER: [
         Asked(
@@ -463,6 +498,15 @@ IN_OTHER_WORDS: dict[ChangeKind, list[Asked]] = {
         Asked("What if I add an argument to Cache.set?", "Cache.set"),
         Asked("add param `follow` to function `walk_dir` (required)", "walk_dir", member="follow"),
         Asked("the constructor of Server should take a `backlog` argument", "Server", member="backlog"),
+        Asked("What breaks if I add a required argument to `Session.request`?", "Session.request"),
+        Asked(
+            "if `open_file` gets a new mandatory parameter `mode`, which callers must be fixed?",
+            "open_file",
+            member="mode",
+        ),
+        Asked("add *, timeout: float to fetch_page's signature", "fetch_page", member="timeout"),
+        Asked("Suppose `Canvas.draw` needed one more argument.", "Canvas.draw"),
+        Asked("what if the function `area` had a second parameter `unit`?", "area", member="unit"),
     ],
     ChangeKind.REMOVE_PARAMETER: [
         Asked("nobody uses the `debug` flag of create_app, what if I delete it", "create_app", member="debug"),
@@ -491,6 +535,10 @@ IN_OTHER_WORDS: dict[ChangeKind, list[Asked]] = {
             "configure",
             member="debug",
         ),
+        Asked("What breaks if `draw` doesn't take the `color` argument any more?", "draw", member="color"),
+        Asked("remove timeout argument from Session.request", "Session.request", member="timeout"),
+        Asked("Can I safely delete the parameter `mode` in `open_file`?", "open_file", member="mode"),
+        Asked("What if the encoding parameter of read_lines is gone", "read_lines", member="encoding"),
     ],
     ChangeKind.CHANGE_PARAMETER_TYPE: [
         Asked("What if `timeout` in `Client.get` was a timedelta rather than a float?", "Client.get", member="timeout"),
@@ -512,6 +560,10 @@ IN_OTHER_WORDS: dict[ChangeKind, list[Asked]] = {
         Asked("change `amount: float` parameter of charge to Decimal", "charge", member="amount"),
         Asked("param `key` of Cache.set: str -> bytes, what breaks?", "Cache.set", member="key"),
         Asked("Have the `ids` argument of bulk_delete be a list instead of a set", "bulk_delete", member="ids"),
+        Asked("What breaks if the `size` parameter of `resize` becomes a tuple?", "resize", member="size"),
+        Asked("change argument `path` of `load` from str to Path", "load", member="path"),
+        Asked("Let the param `when` of `run_at` accept None", "run_at", member="when"),
+        Asked("What if area takes a float instead of an int?", "area"),
     ],
     ChangeKind.CHANGE_RETURN_TYPE: [
         Asked("what would break downstream were `list_users` to return an iterator rather than a list", "list_users"),
@@ -530,6 +582,10 @@ IN_OTHER_WORDS: dict[ChangeKind, list[Asked]] = {
         Asked("Make `Schema.load` return an instance of Model rather than a dict", "Schema.load"),
         Asked("what if get_ids() gives me a frozenset", "get_ids"),
         Asked("Change the return type for compute_hash from str to bytes.", "compute_hash"),
+        Asked("What breaks if `load` returns a `Config` object instead of a dict?", "load"),
+        Asked("change return type of Repo.all to Iterator[Row]", "Repo.all"),
+        Asked("If I make compute() return a tuple, who has to be changed?", "compute"),
+        Asked("convert the return value of `names` from list to set", "names"),
     ],
     ChangeKind.MAKE_NULLABLE: [
         Asked("what if `current_user()` sometimes gives None", "current_user"),
@@ -547,6 +603,10 @@ IN_OTHER_WORDS: dict[ChangeKind, list[Asked]] = {
         Asked("Could Cache.get return None when a key has expired without breaking callers?", "Cache.get"),
         Asked("let's say that `parse_port` returns `int | None`", "parse_port"),
         Asked("what happens if the result of find_best is None", "find_best"),
+        Asked("What breaks if `Repo.get` may return `None`?", "Repo.get"),
+        Asked("who would crash if find_user returned None instead of raising NotFound", "find_user"),
+        Asked("Make the return type of `head` Optional", "head"),
+        Asked("What if `Config.timeout` could be None?", "Config.timeout"),
     ],
     ChangeKind.ADD_FIELD: [
         Asked("I want Invoice to have a `currency` field", "Invoice", member="currency"),
@@ -567,6 +627,10 @@ IN_OTHER_WORDS: dict[ChangeKind, list[Asked]] = {
         Asked("What if every Row also had an `id` field?", "Row", member="id"),
         Asked("I'm adding a field named `checksum` to the `Blob` model. Which tests fail?", "Blob", member="checksum"),
         Asked("Add column `archived` on table class `Project`", "Project", member="archived"),
+        Asked("What breaks if I add a required field `currency` to the dataclass `Money`?", "Money", member="currency"),
+        Asked("adding `slug: str` field to Article", "Article", member="slug"),
+        Asked("Does giving `Article` an extra attribute `slug` break pickling?", "Article", member="slug"),
+        Asked("Which serializers need a change if Article has a new column?", "Article"),
     ],
     ChangeKind.REMOVE_FIELD: [
         Asked(
@@ -594,6 +658,9 @@ IN_OTHER_WORDS: dict[ChangeKind, list[Asked]] = {
             "Project.archived",
             member="archived",
         ),
+        Asked("What breaks if I remove the `slug` field from `Article`?", "Article.slug", member="slug"),
+        Asked("delete the attribute Article.slug", "Article.slug", member="slug"),
+        Asked("Is Money's currency field used? I want to delete it.", "Money.currency", member="currency"),
     ],
     ChangeKind.RENAME_FIELD: [
         Asked(
@@ -621,6 +688,14 @@ IN_OTHER_WORDS: dict[ChangeKind, list[Asked]] = {
         ),
         Asked("rename property Blob.size to Blob.length", "Blob.size", member="size", new="length"),
         Asked("Blob's field size will be renamed to length", "Blob.size", member="size", new="length"),
+        Asked(
+            "What breaks if the field `slug` of `Article` is renamed to `permalink`?",
+            "Article.slug",
+            member="slug",
+            new="permalink",
+        ),
+        Asked("rename the `amount` attribute in `Money` to `value`", "Money.amount", member="amount", new="value"),
+        Asked("Change the attribute name amount of Money to quantity", "Money.amount", member="amount", new="quantity"),
     ],
     ChangeKind.ADD_ABSTRACT_METHOD: [
         Asked(
@@ -638,6 +713,12 @@ IN_OTHER_WORDS: dict[ChangeKind, list[Asked]] = {
         Asked("What breaks in subclasses if Plugin.setup becomes abstract?", "Plugin", member="setup"),
         Asked("add abstract methods to Storage", "Storage"),
         Asked("what if `Storage` demanded an abstract `list_keys` method", "Storage", member="list_keys"),
+        Asked("What breaks if I add an abstract method `rollback` to `Transaction`?", "Transaction", member="rollback"),
+        Asked(
+            "If the ABC `Transaction` had another abstract method, which classes couldn't be instantiated?",
+            "Transaction",
+        ),
+        Asked("Make `rollback` of `Transaction` an abstract method", "Transaction", member="rollback"),
     ],
     ChangeKind.REMOVE: [
         Asked("can I nuke utils/strings.py:slugify without breaking anything?", "strings.slugify"),
@@ -651,6 +732,9 @@ IN_OTHER_WORDS: dict[ChangeKind, list[Asked]] = {
         Asked("any harm in removing the helper _to_bytes?", "_to_bytes"),
         Asked("get rid of compute_hash: ok?", "compute_hash"),
         Asked("would removing the Server.stop method break the tests", "Server.stop"),
+        Asked("What breaks if I delete the function `slugify`?", "slugify"),
+        Asked("Is `Money.round` dead code or can't I remove it?", "Money.round"),
+        Asked("deleting class Transaction from db.py", "db.Transaction"),
     ],
     ChangeKind.MOVE: [
         Asked("I want to split Renderer out into its own module", "Renderer"),
@@ -668,6 +752,8 @@ IN_OTHER_WORDS: dict[ChangeKind, list[Asked]] = {
             "Move compute_hash from hashing.py to crypto/digests.py", "hashing.compute_hash", new="crypto/digests.py"
         ),
         Asked("what is affected by moving Blob into storage.models", "Blob", new="storage.models"),
+        Asked("What breaks if I move `slugify` from `utils` to `text`?", "utils.slugify", new="text"),
+        Asked("If class Money is moved into the finance package, what needs new imports?", "Money", new="finance"),
     ],
     ChangeKind.CHANGE_ALIAS: [
         Asked("JSONValue (a type alias) should also allow Decimal", "JSONValue"),
@@ -679,6 +765,8 @@ IN_OTHER_WORDS: dict[ChangeKind, list[Asked]] = {
         Asked("if I replace the definition of the type alias Callback", "Callback"),
         Asked("change alias Pair to tuple[int, int, int]", "Pair"),
         Asked("add bytes to the Scalar type alias", "Scalar"),
+        Asked("What breaks if I change the type alias `JsonDict`?", "JsonDict"),
+        Asked("Add `None` to the `Value` union", "Value"),
     ],
     ChangeKind.CHANGE_BEHAVIOUR: [
         Asked("who is calling into Session.send and what do they rely on", "Session.send"),
@@ -698,6 +786,11 @@ IN_OTHER_WORDS: dict[ChangeKind, list[Asked]] = {
         Asked("what happens if compute_hash is slower", "compute_hash"),
         Asked("Make Server.stop idempotent", "Server.stop"),
         Asked("Explain the consequences of touching `_retry_loop`", "_retry_loop"),
+        Asked("What depends on `slugify`?", "slugify"),
+        Asked("What breaks if `slugify` raises on empty strings?", "slugify"),
+        Asked("Who calls Money.round?", "Money.round"),
+        Asked("show me everything affected by a change in `Money.__eq__`", "Money.__eq__"),
+        Asked("what if `draw` becomes async", "draw"),
     ],
 }
 """More of them, written down before any phrasing had been tried on them, as unlike the others as could be."""

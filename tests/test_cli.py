@@ -52,7 +52,9 @@ class Scout:
         self.environ["PYTHONPATH"] = str(REPOSITORY)  # which holds the fixture as well: that must not confuse a server
 
     def __call__(self, *arguments: str, cwd: Path = FIXTURE) -> Run:
-        done = subprocess.run([*COMMAND, *arguments], cwd=cwd, env=self.environ, capture_output=True, timeout=100, check=False)
+        done = subprocess.run(
+            [*COMMAND, *arguments], cwd=cwd, env=self.environ, capture_output=True, timeout=100, check=False
+        )
         return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def start(self, *arguments: str, cwd: Path = FIXTURE) -> subprocess.Popen[bytes]:
@@ -66,7 +68,7 @@ class Scout:
         def marked(process: psutil.Process) -> bool:
             try:
                 alive = process.status() != psutil.STATUS_ZOMBIE
-                return alive and process.environ().get("TIDEPOOL_TEST_MARK") == self.mark
+                return bool(alive and process.environ().get("TIDEPOOL_TEST_MARK") == self.mark)
             except psutil.Error:
                 return False
 
@@ -160,13 +162,11 @@ def test_markdown_is_one_table(scout: Scout) -> None:
 
 def test_progress_is_drawn_on_a_terminal_and_on_standard_error_only(scout: Scout) -> None:
     ours, theirs = pty.openpty()
-    done = subprocess.run(
-        [*COMMAND, ADD_VARIANT, "--format", "json"], cwd=FIXTURE, env=scout.environ, stdout=subprocess.PIPE, stderr=theirs,
-        check=True, timeout=100,
-    )  # fmt: skip
+    command = [*COMMAND, ADD_VARIANT, "--format", "json"]
+    done = subprocess.run(command, cwd=FIXTURE, env=scout.environ, stdout=subprocess.PIPE, stderr=theirs, check=True)
     os.close(theirs)
     drawn = b""
-    with open(ours, "rb", buffering=0) as terminal:
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
         try:
             while chunk := terminal.read(65536):
                 drawn += chunk
@@ -180,8 +180,8 @@ def test_names_that_many_classes_define_do_not_mix(scout: Scout, tmp_path: Path)
     root = write(
         tmp_path / "root",
         {
-            "a.py": "class A:\n    def get(self) -> int:\n        return 1\n\n\ndef use_a(a: A) -> int:\n    return a.get()\n",
-            "b.py": "class B:\n    def get(self) -> int:\n        return 2\n\n\ndef use_b(b: B) -> int:\n    return b.get()\n",
+            "a.py": "class A:\n    def get(self) -> int: ...\n\n\ndef use_a(a: A) -> int:\n    return a.get()\n",
+            "b.py": "class B:\n    def get(self) -> int: ...\n\n\ndef use_b(b: B) -> int:\n    return b.get()\n",
         },
     )
     run = scout("What breaks if I rename A.get?", "--format", "json", cwd=root)
@@ -203,7 +203,9 @@ def test_a_name_is_followed_through_aliases_and_re_exports(scout: Scout, tmp_pat
 
 
 def test_the_environment_of_the_codebase_is_found(scout: Scout, tmp_path: Path) -> None:
-    root = write(tmp_path / "root", {"app.py": "import dep\n\n\ndef measure() -> int:\n    return dep.Thing().size()\n"})
+    root = write(
+        tmp_path / "root", {"app.py": "import dep\n\n\ndef measure() -> int:\n    return dep.Thing().size()\n"}
+    )
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", root / ".venv"], check=True)
     (site,) = (root / ".venv" / "lib").glob("python*/site-packages")
     write(site, {"dep.py": "class Thing:\n    def size(self) -> int:\n        return 1\n"})
@@ -287,7 +289,9 @@ def test_hostile_files_do_not_hide_the_answer(scout: Scout, tmp_path: Path) -> N
             "good.py": "def price() -> int:\n    return 1\n\n\ndef pay() -> int:\n    return price()\n",
             "broken.py": "from good import price\n\ndef broken(:\n    price(\n",
             "latin.py": "from good import price\n# caf\xe9\nTOTAL = price()\n".encode("latin-1"),
-            "large.py": "from good import price\n" + "".join(f"X_{i} = {i}\n" for i in range(330_000)) + "LARGE = price()\n",
+            "large.py": "from good import price\n"
+            + "".join(f"X_{i} = {i}\n" for i in range(330_000))
+            + "LARGE = price()\n",
             "tabs\tand \x1b[31mred.py": "from good import price\nRED = price()\n",
         },
     )
@@ -306,7 +310,10 @@ def test_hostile_files_do_not_hide_the_answer(scout: Scout, tmp_path: Path) -> N
 def test_the_codebase_may_not_name_a_server(scout: Scout, tmp_path: Path) -> None:
     touched = tmp_path / "touched"
     evil = f'server = "evil"\n[servers.evil]\ncommand = ["touch", "{touched}"]\n'
-    write(tmp_path / "root", {"good.py": "def price() -> int: ...\n", "tidepool.toml": evil, "tidepool/tidepool.toml": evil})
+    write(
+        tmp_path / "root",
+        {"good.py": "def price() -> int: ...\n", "tidepool.toml": evil, "tidepool/tidepool.toml": evil},
+    )
     run = scout("What breaks if I rename price?", cwd=tmp_path / "root")
     assert run.code == 0
     assert not touched.exists()

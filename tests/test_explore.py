@@ -141,7 +141,8 @@ def test_the_answer_does_not_depend_on_the_order_of_completion(seed: int) -> Non
     async def slow(op: RateNode) -> Rubric:
         for _ in range(delays.randrange(5)):
             await asyncio.sleep(0)
-        return heuristic()(op)
+        rubric: Rubric = heuristic()(op)
+        return rubric
 
     handlers = RateNode.by_async(slow) | in_memory(LLMKIND) | stopped_clock(NOON) | silent()
     query = ScoutQuery(ADD_VARIANT, EXHAUSTIVE, 20)
@@ -196,7 +197,8 @@ def test_a_container_in_the_question_picks_the_namesake() -> None:
 
 
 def test_an_attribute_that_is_only_assigned_is_found_in_its_class() -> None:
-    files = {"a.py": "class Till:\n    def __init__(self):\n        self.total = 0\n\n    def show(self):\n        return self.total\n"}
+    till = "class Till:\n    def __init__(self):\n        self.total = 0\n\n    def show(self):\n        return self.total\n"
+    files = {"a.py": till}
     response = ask("What breaks if I remove the field total from Till?", files)
     assert "`Till.total` (a.py:3)" in response.summary
     assert "Till.show" in names(response)
@@ -263,7 +265,9 @@ def test_every_rated_node_becomes_an_example_when_asked() -> None:
 
 def test_the_program_reports_how_far_it_is() -> None:
     steps: list[Progress] = []
-    handlers = heuristic() | in_memory(LLMKIND) | stopped_clock(NOON) | Progress.by(steps.append) | Note.by(lambda _: None)
+    handlers = (
+        heuristic() | in_memory(LLMKIND) | stopped_clock(NOON) | Progress.by(steps.append) | Note.by(lambda _: None)
+    )
     run(explore(ScoutQuery(ADD_VARIANT, EXHAUSTIVE, 20)), handlers)
     assert [step.done for step in steps] == sorted({step.done for step in steps})
     assert steps[-1].done == 20
@@ -287,7 +291,8 @@ def _with(
             raise error
         return world(op)
 
-    return world | kind.by(answer)
+    handler: Handler[Lsp] = world | kind.by(answer)
+    return handler
 
 
 def _shuffling(world: Handler[Lsp], dice: random.Random) -> Handler[References]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,8 +39,12 @@ def test_each_line_comes_out_once_as_it_was_first_added(added: list[Lead]) -> No
     assert {lead.place.location: lead for lead in drained(filled(added))} == first
 
 
-@given(st.lists(leads, unique_by=lambda lead: lead.place.location), st.randoms(use_true_random=False), st.integers(1, 5))
-def test_the_order_does_not_depend_on_the_order_of_adding_nor_on_how_many_are_taken(added, dice, step) -> None:  # type: ignore[no-untyped-def]
+@given(
+    st.lists(leads, unique_by=lambda lead: lead.place.location), st.randoms(use_true_random=False), st.integers(1, 5)
+)
+def test_the_order_does_not_depend_on_the_order_of_adding_nor_on_how_many_are_taken(
+    added: list[Lead], dice: Random, step: int
+) -> None:
     shuffled = list(added)
     dice.shuffle(shuffled)
     assert drained(filled(added)) == drained(filled(shuffled), step)

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Any
@@ -47,12 +48,24 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield made
 
 
+def stop(pid: int) -> None:
+    """Stop a process; each of its threads stops when it is next scheduled."""
+    os.kill(pid, signal.SIGSTOP)
+    while any(state != "T" for state in thread_states(pid)):
+        time.sleep(0.001)
+
+
+def thread_states(pid: int) -> list[str]:
+    stats = [(task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return [stat.rpartition(")")[2].split()[0] for stat in stats]
+
+
 def stopped_then_killed(session: Session, work: Awaitable[Any]) -> Awaitable[Any]:
     """Do work whose requests reach a server that is stopped, so that all are under way when it is killed."""
 
     async def main() -> Any:
         assert session.pid is not None
-        os.kill(session.pid, signal.SIGSTOP)
+        stop(session.pid)
         working = asyncio.ensure_future(work)
         await asyncio.sleep(0.05)
         assert not working.done()
@@ -203,9 +216,8 @@ def test_a_request_that_is_not_answered_fails_alone_and_is_called_off(world: Wor
     world.environ["ODD_LOG"] = str(log)
 
     def program() -> Eff[Lsp, Any]:
-        failed, found = yield from each(
-            [attempt(hover(TOP), Unavailable), attempt(find_symbol("landmark"), Unavailable)]
-        )
+        asked: list[Any] = [attempt(hover(TOP), Unavailable), attempt(find_symbol("landmark"), Unavailable)]
+        failed, found = yield from each(asked)
         return failed.failure().why, found.unwrap()
 
     why, found = world.ask(program(), odd("deaf", "textDocument/hover"), **SOON)
@@ -308,7 +320,8 @@ def test_nonsense_spoils_what_is_under_way_and_nothing_else(world: World) -> Non
 def test_a_line_that_is_no_message_ends_the_conversation_for_good(world: World) -> None:
     def program() -> Eff[Lsp, Any]:
         failures = []
-        for asked in (hover(TOP), find_symbol("landmark")):
+        questions: list[Any] = [hover(TOP), find_symbol("landmark")]
+        for asked in questions:
             failed = yield from attempt(asked, BadAnswer)
             failures.append(failed.failure().why)
         return failures
@@ -590,3 +603,12 @@ def test_nothing_outlives_the_last_thread_of_us(world: World) -> None:
 def test_an_environment_that_does_not_exist_is_named(world: World) -> None:
     with pytest.raises(ConfigError, match="no-such-python does not exist: name an interpreter or"):
         world.ask(hover(TOP), TY, python=world.root / "no-such-python")
+
+
+def test_a_server_that_lost_its_guard_is_ended_all_the_same(world: World) -> None:
+    async def use(session: Session) -> str | None:
+        (guard,) = (process for process in world.running() if "guard.py" in " ".join(process.cmdline()))
+        guard.kill()
+        return await run_async(hover(TOP), language_server(session))
+
+    assert world.talk(use, odd("stays")) is not None

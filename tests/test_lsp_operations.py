@@ -174,7 +174,8 @@ def test_snippet_is_the_line_and_two_on_either_side(shapes: World) -> None:
 
 def test_a_round_is_answered_in_its_order(shapes: World) -> None:
     def program() -> Eff[Lsp, list[Any]]:
-        return (yield from each([hover(GROWN), snippet(GROWN), references(GROWN), hover(SHAPE), find_symbol("Tile")]))
+        asked: list[Any] = [hover(GROWN), snippet(GROWN), references(GROWN), hover(SHAPE), find_symbol("Tile")]
+        return (yield from each(asked))
 
     grown, text, mentions, shape, tile = shapes.ask(program())
     assert grown.startswith("def grown")
@@ -196,7 +197,8 @@ def test_columns_are_characters_in_whatever_unit_the_server_counts(world: World,
     def program() -> Eff[Lsp, Any]:
         first = Place("code.py", 2, uses[0])
         last = Place("code.py", 2, uses[-1])
-        return (yield from each([document_symbols("code.py"), references(first), definition(last), hover(last)]))
+        asked: list[Any] = [document_symbols("code.py"), references(first), definition(last), hover(last)]
+        return (yield from each(asked))
 
     async def use(session: Session) -> Any:
         assert session.encoding == encoding

@@ -10,10 +10,12 @@ from tidepool.eff import run
 from tidepool.resolve import Found, NotFound, resolve
 
 FILES = {
-    "shop/prices.py": "def price():\n    ...\n\n\nclass Price:\n    amount: int\n\n    def get(self):\n        self.tax = 1\n",
+    "shop/prices.py": "def price():\n    ...\n\n\nclass Price:\n    amount: int\n\n"
+    "    def get(self):\n        self.tax = 1\n",
     "shop/till/stock.py": "class Till:\n    def get(self):\n        ...\n\n\ndef get():\n    ...\n",
     "tests/test_prices.py": "def price():\n    ...\n\n\ndef only_here():\n    ...\n",
-    "shop/family.py": "class Base:\n    def walk(self):\n        ...\n\n\nclass Child(Base, dict[str, int]):\n    ...\n\n\n"
+    "shop/family.py": "class Base:\n    def walk(self):\n        ...\n\n\n"
+    "class Child(Base, dict[str, int]):\n    ...\n\n\n"
     "class Grandchild(\n    Child,\n):\n    ...\n",
     "shop/overloads.py": "def many(x):\n    ...\n\n\ndef many(x, y):\n    ...\n",
 }

@@ -38,7 +38,20 @@ _HOME_OF: Final = {
     "RateNode": "tidepool.effects.gemma",
 }
 
-__all__ = [*_HOME_OF]  # noqa: PLE0604
+__all__ = [
+    "NodeContext",
+    "Op",
+    "RateNode",
+    "Rubric",
+    "ScoutQuery",
+    "ScoutResponse",
+    "Tag",
+    "attempt",
+    "each",
+    "operation",
+    "run",
+    "run_async",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -145,7 +145,9 @@ def _summary(
     elif visited > 1 or left:
         sentences.append(f"None of the {len(pointers)} places rated is likely to break.")
     else:
-        sentences.append("The language server knows no use of it: one whose type it cannot tell may be there all the same.")
+        sentences.append(
+            "The language server knows no use of it: one whose type it cannot tell may be there all the same."
+        )
     if left:
         sentences.append(f"{visited} of {visited + left} known lines were rated; a larger budget rates the rest.")
     if found.namesakes:

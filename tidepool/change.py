@@ -13,6 +13,7 @@ import attrs
 from tidepool.domain import QueryContext, Tag
 from tidepool.question.phrases import sentences
 from tidepool.question.phrasings import MENTIONING, PARTS, TELLING, Deed, deeds, is_code
+from tidepool.question.slots import with_a_slot_quoted, with_parts_quoted
 from tidepool.question.vocabulary import LETTERS
 from tidepool.question.words import Mention, words_of
 
@@ -200,6 +201,11 @@ MEANINGS: Final[dict[str, tuple[tuple[str, ChangeKind], ...]]] = {
         ("Class", ChangeKind.CHANGE_BEHAVIOUR),
         ("", ChangeKind.MAKE_NULLABLE),
     ),
+    "be none": (
+        ("to-method", ChangeKind.CHANGE_PARAMETER_TYPE),
+        ("to-function", ChangeKind.CHANGE_PARAMETER_TYPE),
+        ("inside", ChangeKind.MAKE_NULLABLE),
+    ),
     "return none": (("", ChangeKind.MAKE_NULLABLE),),
     "return": (("", ChangeKind.CHANGE_RETURN_TYPE),),
     "retype": (
@@ -302,18 +308,24 @@ _ACTIVITIES: Final = (
 """Ends of words for what code does: they name no parameter and no field."""
 
 _PLAIN: Final = frozenset(LETTERS[sort] for sort in ("word", "opening"))
-_SILENT: Final = frozenset(LETTERS[sort] for sort in ("comma", "end", "asks", "filler", "noise", "article"))
+_SILENT: Final = frozenset(LETTERS[sort] for sort in ("comma", "end", "asks", "filler", "proper", "noise", "article"))
 
 
 @lru_cache(maxsize=QUESTIONS_REMEMBERED)
 def read_change(query: QueryContext) -> Change:
     """The change a question asks about; whatever the text is, there is an answer, in linear time."""
-    words = words_of(query.query)
+    change = _read(with_parts_quoted(query.query), query.tags)
+    others = (_read(text, query.tags) for text in with_a_slot_quoted(query.query))
+    return change if change.targets else next((other for other in others if other.targets), change)
+
+
+def _read(text: str, tags: Sequence[Tag]) -> Change:
+    words = words_of(text)
     asked = sentences(words)
     for table in (TELLING, MENTIONING):
         for sentence in asked:
             for deed in deeds(table, sentence):
-                kind = _kind(deed, query.tags)
+                kind = _kind(deed, tags)
                 if kind is not None:
                     return _change(kind, deed, words)
     return Change(ChangeKind.CHANGE_BEHAVIOUR, tuple(dict.fromkeys(_mentioned(words, frozenset())))[:TARGETS_KEPT])

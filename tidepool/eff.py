@@ -419,19 +419,20 @@ def _sum(left: AsyncHandler[E], right: AsyncHandler[E2]) -> AsyncHandler[E | E2]
 async def _all_at_once(
     answers: Callable[[Sequence[Any]], Awaitable[Sequence[Result[Any, Never]]]], ops: Sequence[Any]
 ) -> list[Any]:
+    name = type(ops[0]).__name__
     try:
         results = await answers(ops)
         if len(results) != len(ops):
-            raise BadAnswer(type(ops[0]).__name__, f"{len(results)} results for {len(ops)} operations")
+            raise BadAnswer(name, f"{len(results)} results for {len(ops)} operations")
     except Exception as error:
         return [Raised(_throwable(error))] * len(ops)
-    return [result.unwrap() if type(result) is Success else _not_a_success(result) for result in results]
+    return [result.unwrap() if type(result) is Success else _not_a_success(name, result) for result in results]
 
 
-def _not_a_success(result: Any) -> Raised:
+def _not_a_success(name: str, result: Any) -> Raised:
     """What neither type-checks, and both can be there: a failure, or no result at all."""
     why = result.failure() if isinstance(result, Failure) else result
-    return Raised(why if isinstance(why, Exception) else BadAnswer("by_many", f"{result!r} is not a Success"))
+    return Raised(why if isinstance(why, Exception) else BadAnswer(name, f"{result!r} is not a Success"))
 
 
 async def _concurrently(answer: Callable[[Any], Awaitable[Any]], ops: Sequence[Any]) -> list[Any]:

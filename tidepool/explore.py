@@ -118,7 +118,7 @@ class _Survey:
     def set_out(self) -> Eff[Exploring, None]:
         """From the definition to the first leads."""
         symbol = self.found.symbol
-        yield from self.read_outlines([symbol.place.path])
+        self.outlines.update((path, Outline(symbols)) for path, symbols in self.found.outlines.items())
         siblings: tuple[Place, ...] = ()
         if self.change.kind is ChangeKind.ADD_VARIANT:
             outline = self.outlines[symbol.place.path].symbols
@@ -157,14 +157,14 @@ class _Survey:
                 case Success(code):
                     lead = Lead(place, relation, code, 0, depth)
                     site = classify(self.change, lead.node)
-                    self.frontier.add(attrs.evolve(lead, promise=self.promise(relation, lead, site)))
+                    self.frontier.add(attrs.evolve(lead, promise=self.promise(relation, site)))
                     ways += self.alias_trails(lead, site)
                 case Failure(error):
                     self.could_not_read(place.location, error)
         if ways:
             yield from self.follow(ways)
 
-    def promise(self, relation: Relation, lead: Lead, site: Site) -> int:
+    def promise(self, relation: Relation, site: Site) -> int:
         """What is expected of a place before it is rated: twice the risk and the relevance that its text suggests."""
         guess = expected(self.change, site)
         return max(2 * guess.risk + guess.relevance - site.in_test, LEAST_PROMISE.get(relation, 0))
@@ -174,7 +174,7 @@ class _Survey:
         if not site.alias or lead.depth >= DEPTH or self.aliases >= ALIASES_FOLLOWED:
             return []
         self.aliases += 1
-        place = attrs.evolve(lead.place, column=site.alias_column)
+        place = lead.place._replace(column=site.alias_column)
         return [follow_alias(place, site.alias, lead.depth + 1)]
 
     def pick(self, count: int) -> Eff[Exploring, list[Lead]]:

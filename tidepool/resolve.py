@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Final, TypeAlias
 
@@ -44,11 +44,13 @@ class Found:
         symbol: the definition.
         namesakes: other definitions the name may mean, best first.
         written: the name as the question writes it.
+        outlines: the definitions of the files that were read to find it, by path.
     """
 
     symbol: Symbol
     namesakes: tuple[Symbol, ...]
     written: str
+    outlines: Mapping[str, tuple[Symbol, ...]]
 
 
 @attrs.frozen
@@ -66,29 +68,37 @@ class NotFound:
 
 def resolve(change: Change) -> Eff[Resolving, Found | NotFound]:
     """The first of the change's targets that the codebase defines."""
+    outlines: dict[str, tuple[Symbol, ...]] = {}
     for target in change.targets:
-        symbols = yield from _definitions(target)
+        symbols = yield from _definitions(target, outlines)
         if symbols:
             best, *namesakes = sorted(symbols, key=lambda symbol: _rank(change.kind, target, symbol))
-            return Found(best, tuple(namesakes), target.qualified_name)
+            return Found(best, tuple(namesakes), target.qualified_name, outlines)
     written = tuple(target.qualified_name for target in change.targets)
     return NotFound(written, (yield from _closest(change.targets)))
 
 
-def _definitions(target: Target, generations: int = GENERATIONS) -> Eff[Resolving, list[Symbol]]:
-    """Every definition of this name; of the named container only, or of what it derives from, where it has one."""
-    symbols = yield from _exactly(target.name)
+Outlines: TypeAlias = dict[str, tuple[Symbol, ...]]
+
+
+def _definitions(target: Target, outlines: Outlines, generations: int = GENERATIONS) -> Eff[Resolving, list[Symbol]]:
+    """Every definition of this name; of the named container only, or of what it derives from, where it has one.
+
+    Args:
+        outlines: what has been read; what is read now is added.
+    """
+    symbols = yield from _exactly(target.name, outlines)
     inside = [symbol for symbol in symbols if _is_inside(symbol, target.container)]
     if inside or not target.container:
         return inside
     owner = Target(target.container.rpartition(".")[2], target.container.rpartition(".")[0])
-    for container in (yield from _definitions(owner)):
+    for container in (yield from _definitions(owner, outlines)):
         place = yield from _attribute(container, target.name)
         if place is not None:
             return [Symbol(target.name, SymbolKind.FIELD, container.qualified_name, place, place.line, place.line)]
         bases = (yield from _bases(container)) if generations else ()
         for base in bases:
-            inherited = yield from _definitions(Target(target.name, base), generations - 1)
+            inherited = yield from _definitions(Target(target.name, base), outlines, generations - 1)
             if inherited:
                 return inherited
     return []
@@ -98,24 +108,23 @@ def _bases(owner: Symbol) -> Eff[Snippet, tuple[str, ...]]:
     """The names that a class derives from, as its head writes them."""
     if owner.kind is not SymbolKind.CLASS:
         return ()
-    head = yield from snippet(attrs.evolve(owner.place, line=min(owner.place.line + 2, owner.last_line)))
+    head = yield from snippet(owner.place._replace(line=min(owner.place.line + 2, owner.last_line)))
     found = re.search(rf"\bclass\s+{re.escape(owner.name)}\b[^(:]*\(([^()]*)", head)
     return tuple(re.findall(r"(?:^|,)\s*([\w.]+)(?=\s*(?:,|$|\[))", found[1])) if found else ()
 
 
-def _exactly(name: str) -> Eff[Resolving, list[Symbol]]:
+def _exactly(name: str, outlines: Outlines) -> Eff[Resolving, list[Symbol]]:
     """The definitions of exactly this name, with their containers; whatever its case where none has this one."""
     found = yield from find_symbol(name)
     same = [symbol for symbol in found if symbol.name == name]
     same = same or [symbol for symbol in found if symbol.name.casefold() == name.casefold()]
     paths = sorted({symbol.place.path for symbol in same}, key=lambda path: (in_test(path), path.count("/"), path))
-    outlines = yield from each(document_symbols(path) for path in paths[:OUTLINES_READ])
+    paths = paths[:OUTLINES_READ]
+    unread = [path for path in paths if path not in outlines]
+    outlines.update(zip(unread, (yield from each(document_symbols(path) for path in unread)), strict=True))
     names = {symbol.name for symbol in same}
     unique = {
-        (symbol.place.path, symbol.qualified_name): symbol
-        for outline in outlines
-        for symbol in outline
-        if symbol.name in names
+        (path, symbol.qualified_name): symbol for path in paths for symbol in outlines[path] if symbol.name in names
     }
     return list(unique.values())
 

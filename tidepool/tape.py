@@ -90,11 +90,9 @@ class _Player(Handler[Any]):
         if entry is None or entry.op != op:
             self.divergences.append(Diverged(step, entry.op if entry else "nothing more", op))
             raise self.divergences[-1]
-        match entry.answer:
-            case Success(answer):
-                return answer
-            case Failure(error):
-                raise error.with_traceback(None)
+        if isinstance(entry.answer, Failure):
+            raise entry.answer.failure().with_traceback(None)
+        return entry.answer.unwrap()
 
     def expect_no_divergence(self) -> None:
         if self.divergences:

@@ -87,13 +87,13 @@ def trails(change: Change, symbol: Symbol, siblings: Iterable[Place]) -> list[Tr
         for place in siblings
     ]
     if Relation.OVERRIDE in followed and symbol.kind in (SymbolKind.METHOD, SymbolKind.PROPERTY):
-        ask = implementations(symbol.place)
-        ways.append(Trail(Relation.OVERRIDE, ask, f"the overrides of {symbol.qualified_name}"))
+        name = f"the overrides of {symbol.qualified_name}"
+        ways.append(Trail(Relation.OVERRIDE, implementations(symbol.place), name))
     if Relation.SUBTYPE in followed and symbol.kind is SymbolKind.CLASS:
         ways.append(Trail(Relation.SUBTYPE, _descendants(symbol), f"the subclasses of {symbol.qualified_name}"))
     if Relation.PARAMETER in followed and change.member:
-        ask = _mentions_of_parameter(symbol, change.member)
-        ways.append(Trail(Relation.PARAMETER, ask, f"the uses of the parameter {change.member}"))
+        name = f"the uses of the parameter {change.member}"
+        ways.append(Trail(Relation.PARAMETER, _mentions_of_parameter(symbol, change.member), name))
     return ways
 
 
@@ -189,6 +189,4 @@ def _definition_lines(symbol: Symbol) -> Eff[Following, list[tuple[int, str]]]:
     last = min(symbol.last_line, symbol.place.line + DEFINITION_LINES_READ)
     middles = range(symbol.place.line, last + 1)
     texts = yield from each(snippet(Place(symbol.place.path, middle, 0)) for middle in middles)
-    return [
-        (middle, text.split("\n")[min(2, middle - 1)]) for middle, text in zip(middles, texts, strict=True) if text
-    ]
+    return [(middle, text.split("\n")[min(2, middle - 1)]) for middle, text in zip(middles, texts, strict=True) if text]

@@ -6,24 +6,22 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TextIO, TypeVar
 
 import attrs
 
-from interpreters.clock import system_clock
-from interpreters.edge.config import build_scorer, choose_server
+from interpreters.edge.config import choose_scorer, choose_server
 from interpreters.edge.render import RENDERERS
-from interpreters.lsp.interpreter import language_server
-from interpreters.lsp.session import open_session
+from interpreters.lsp.session import Session, open_session
 from interpreters.report import terminal
-from tidepool.answer import could_not_look
 from tidepool.domain import NodeContext, ScoutQuery, ScoutResponse, Status, Tag
-from tidepool.eff import run_async
+from tidepool.eff import Handler, run_async
+from tidepool.effects.gemma import Gemma
+from tidepool.effects.report import Report
 from tidepool.errors import ConfigError, InterpreterError
-from tidepool.explore import ScorerFailed, explore
 
 ANSWERED: Final = 0
 USAGE: Final = 2
@@ -63,11 +61,20 @@ class Request:
     examples: bool
 
 
+@attrs.frozen
+class Outcome:
+    """What there is to print, what went wrong, and the command's exit code."""
+
+    response: ScoutResponse
+    code: int
+    failure: InterpreterError | None = None
+
+
 def ask(request: Request) -> int:
     """Answer a question on standard output and return the command's exit code."""
     try:
         with asyncio.Runner() as runner:
-            response, failure = runner.run(_until_terminated(_answer(request)))
+            outcome = runner.run(_until_terminated(_answer(request)))
     except ConfigError as error:
         return _say(error, USAGE)
     except KeyboardInterrupt:
@@ -75,21 +82,18 @@ def ask(request: Request) -> int:
     except asyncio.CancelledError:
         return TERMINATED
     try:
-        _print(response, request, sys.stdout)
+        _print(outcome.response, request, sys.stdout)
     except BrokenPipeError:  # whoever read the answer has read enough; Python would complain once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         return _say(f"the answer cannot be written: {error.strerror}; free some space or write elsewhere", USAGE)
-    if failure is not None:
-        return _say(failure, NO_SCORER if isinstance(failure, ScorerFailed) else NO_SERVER)
-    return EXIT_CODES[response.status]
+    return outcome.code if outcome.failure is None else _say(outcome.failure, outcome.code)
 
 
-async def _answer(request: Request) -> tuple[ScoutResponse, InterpreterError | None]:
-    """The whole composition: what each effect means on this machine, and the program that is run with it."""
-    query = ScoutQuery(request.question, tuple(map(Tag, request.tags)), request.budget_nodes, keep_examples=True)
-    scorer = build_scorer(request.scorer)
+async def _answer(request: Request) -> Outcome:
+    """Start the language server, and explore while it runs."""
     server = choose_server(request.server, os.environ)
+    scorer = choose_scorer(request.scorer)
     with terminal(sys.stderr) as report:
         try:
             async with open_session(
@@ -99,12 +103,29 @@ async def _answer(request: Request) -> tuple[ScoutResponse, InterpreterError | N
                 request_timeout_s=request.timeout_s,
                 start_timeout_s=request.timeout_s,
             ) as session:
-                handlers = scorer | language_server(session) | system_clock() | report
-                return await run_async(explore(query), handlers), None
-        except ScorerFailed as failure:
-            return failure.answer, failure
+                return await _explored(request, scorer, session, report)
         except InterpreterError as failure:
-            return could_not_look(failure), failure
+            from tidepool.answer import could_not_look
+
+            return Outcome(could_not_look(failure), NO_SERVER, failure)
+
+
+async def _explored(
+    request: Request, scorer: Callable[[], Handler[Gemma]], session: Session, report: Handler[Report]
+) -> Outcome:
+    """The whole composition: what each effect means on this machine, and the program that is run with it."""
+    # Imported only now: the server reads the codebase meanwhile, and these take Python a tenth of a second.
+    from interpreters.clock import system_clock
+    from interpreters.lsp.interpreter import language_server
+    from tidepool.explore import ScorerFailed, explore
+
+    query = ScoutQuery(request.question, tuple(map(Tag, request.tags)), request.budget_nodes, keep_examples=True)
+    try:
+        handlers = scorer() | language_server(session) | system_clock() | report
+        response = await run_async(explore(query), handlers)
+    except ScorerFailed as failure:
+        return Outcome(failure.answer, NO_SCORER, failure)
+    return Outcome(response, EXIT_CODES[response.status])
 
 
 async def _until_terminated(work: Coroutine[Any, Any, T]) -> T:

@@ -65,7 +65,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--format", choices=FORMATS, default="table", help="how to print the answer (default: %(default)s)")
     add("--examples", action="store_true", help="include a training example for every rated place in the json")
     add("--python", metavar="PATH", type=Path, help="its interpreter or virtual environment (default: found)")
-    add("--timeout", metavar="SECONDS", type=_seconds, default=60.0, help="for the server's start and each of its answers")
+    add(
+        "--timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        default=60.0,
+        help="for the server's start and each of its answers",
+    )
     add("--version", action=_Version, nargs=0, help="print the version and exit")
     return parser
 
@@ -73,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 class _Version(argparse.Action):
     """Prints the version; reads it only when asked, since that takes longer than the rest of `--help`."""
 
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
         from importlib.metadata import version
 
         print("semantic-scout", version("semantic-scout"))
@@ -88,11 +94,10 @@ def _question(text: str) -> str:
 
 
 def _tag(text: str) -> str:
-    by_folded = {tag.casefold(): tag for tag in TAGS}
-    try:
-        return by_folded[text.casefold()]
-    except KeyError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(TAGS)}") from None
+    for tag in TAGS:
+        if tag.casefold() == text.casefold():
+            return tag
+    raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(TAGS)}")
 
 
 def _count(text: str) -> int:

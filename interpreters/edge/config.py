@@ -13,7 +13,6 @@ that is run. The file is `tidepool/tidepool.toml` in `$XDG_CONFIG_HOME`, or in `
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -40,15 +39,15 @@ SCORERS: Final[Mapping[str, Callable[[], Handler[Gemma]]]] = {"heuristic": _heur
 """Every scorer by its name."""
 
 
-def build_scorer(name: str) -> Handler[Gemma]:
-    """The scorer of a name.
+def choose_scorer(name: str) -> Callable[[], Handler[Gemma]]:
+    """What builds the scorer of a name.
 
     Raises:
         ConfigError: there is none.
     """
     if name not in SCORERS:
         raise ConfigError(f"no scorer is called {name!r}; the known ones are {', '.join(SCORERS)}")
-    return SCORERS[name]()
+    return SCORERS[name]
 
 
 def choose_server(name: str | None, environ: Mapping[str, str]) -> Server:
@@ -60,13 +59,13 @@ def choose_server(name: str | None, environ: Mapping[str, str]) -> Server:
     file = _config_file(environ)
     config = _read(file)
     own = config.get("servers", {})
-    name = name or config.get("server", DEFAULT_SERVER)
-    return _own_server(file, name, own[name]) if name in own else known_server(name)
+    chosen = str(name or config.get("server", DEFAULT_SERVER))
+    return _own_server(file, chosen, own[chosen]) if chosen in own else known_server(chosen)
 
 
 def _config_file(environ: Mapping[str, str]) -> Path:
-    folder = environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
-    return Path(folder) / "tidepool" / "tidepool.toml"
+    folder = environ.get("XDG_CONFIG_HOME")
+    return (Path(folder) if folder else Path.home() / ".config") / "tidepool" / "tidepool.toml"
 
 
 def _read(file: Path) -> Mapping[str, Any]:
@@ -125,4 +124,4 @@ def _check(file: Path, where: str, table: Mapping[str, Any], fields: Mapping[str
             raise ConfigError(f"{file}: {path} is to be {_KINDS[fields[key]]}")
 
 
-_KINDS: Final = {str: "a text", list: "a list of texts", dict: "a table", bool: "true or false"}
+_KINDS: Final[Mapping[type, str]] = {str: "a text", list: "a list of texts", dict: "a table", bool: "true or false"}

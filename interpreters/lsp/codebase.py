@@ -53,13 +53,14 @@ class Codebase:
 
     Attributes:
         root: its real path.
+        cached_bytes: what the texts weigh that are kept.
     """
 
     def __init__(self, root: Path, environment: Path | None = None, cache_bytes: int = CACHE_BYTES) -> None:
         self.root = root
         self._prefix = os.path.join(root, "")  # noqa: PTH118 - with the separator at its end
         self._cache_bytes = cache_bytes
-        self._cached_bytes = 0
+        self.cached_bytes = 0
         self._texts: OrderedDict[str, Text] = OrderedDict()
         self._paths: dict[str, str | None] = {}
         self._foreign: dict[str, bool] = {"": False}
@@ -149,11 +150,11 @@ class Codebase:
     def _remember(self, full: str, text: Text) -> None:
         """Keep a text; the least recently used ones make room for it."""
         old = self._texts.pop(full, None)
-        self._cached_bytes += text.weight - (old.weight if old is not None else 0)
+        self.cached_bytes += text.weight - (old.weight if old is not None else 0)
         self._texts[full] = text
-        while self._cached_bytes > self._cache_bytes and self._texts:
+        while self.cached_bytes > self._cache_bytes and self._texts:
             _, dropped = self._texts.popitem(last=False)
-            self._cached_bytes -= dropped.weight
+            self.cached_bytes -= dropped.weight
 
 
 def uri_of(full: str | Path) -> str:

@@ -33,7 +33,7 @@ T = TypeVar("T")
 METHOD_NOT_FOUND: Final = -32601
 PASSING: Final = frozenset({-32802, -32801, -32800, -32002})  # cancelled, the code changed, not initialised yet
 _PLAIN_ANSWER: Final = frozenset({"jsonrpc", "id", "result"})
-_ALONE_S: Final = 0.15  # without pygls, which slows down what is under way: as long as a small codebase needs
+ALONE_S: Final = 0.15  # without pygls, which slows down what is under way: as long as a small codebase needs
 _MAX_COMPLAINTS: Final = 20
 _ERROR: Final = 1  # of the kinds of message that a server may want shown
 
@@ -49,6 +49,9 @@ class _Waiting:
 class Conversation:
     """Requests to a running server, and what it asks in turn.
 
+    Args:
+        alone_s: how long pygls is not imported as long as it is not needed.
+
     Attributes:
         complaints: what it wanted shown to the user as an error.
         offered: methods that it registered after its start.
@@ -56,7 +59,9 @@ class Conversation:
         lost: why nothing can be asked any more, if so: `Lost`, or a `BadAnswer` after which none can be understood.
     """
 
-    def __init__(self, process: ServerProcess, name: str, configuration: Mapping[str, Any]) -> None:
+    def __init__(
+        self, process: ServerProcess, name: str, configuration: Mapping[str, Any], alone_s: float = ALONE_S
+    ) -> None:
         self.complaints: list[str] = []
         self.offered: set[str] = set()
         self.working: set[str] = set()
@@ -69,6 +74,7 @@ class Conversation:
         self._heard_s = 0.0
         self._client: Client | None = None
         self._needs_client = asyncio.Event()
+        self._alone_s = alone_s
         self._reading = asyncio.ensure_future(self._read())
 
     async def ask(self, method: str, params: Any, timeout_s: float) -> Any:
@@ -127,10 +133,10 @@ class Conversation:
     async def _read(self) -> None:
         """Read what the server writes until there is no more, or no sense in it."""
         reason: Exception = Lost()
-        self._process.inbox.listen(self._take)
+        self._process.inbox.listen(self._take, self._needs_client.set)
         try:
             client = (await self._client_class())(self._process, self, self._answers())
-            self._process.inbox.listen(None)
+            self._process.inbox.ignore()
             for msg_id, waiting in self._waiting.items():
                 client.adopt(msg_id, waiting.method, partial(self._settle, waiting), partial(self._refuse, waiting))
             self._client = client
@@ -148,7 +154,7 @@ class Conversation:
         """The client of pygls: at once if it was imported before, else when the first requests have had their time."""
         if "interpreters.lsp.rpc" not in sys.modules:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._needs_client.wait(), _ALONE_S)
+                await asyncio.wait_for(self._needs_client.wait(), self._alone_s)
         return await _in_background(_load)
 
     def _take(self, message: bytes) -> bool:
@@ -161,7 +167,6 @@ class Conversation:
             self._settle(self._waiting[data["id"]], data["result"])
             self.heard()
             return True
-        self._needs_client.set()
         return False
 
     def _settle(self, waiting: _Waiting, result: Any) -> None:

@@ -16,6 +16,8 @@ _HEADER: Final = re.compile(rb"(Content-Length|Content-Type):[ \t]*([^\r\n]*?)[ 
 
 _PLAIN_HEADERS: Final = re.compile(rb"Content-Length: (\d{1,9})\r\n(?:Content-Type: [^\r\n]*\r\n)?\r\n")
 
+_HEADERS_BEGIN: Final = b"Content-"
+
 
 class Garbled(Exception):
     """What a server wrote is not the protocol; nothing after it can be understood."""
@@ -53,30 +55,33 @@ class Inbox:
         self._wanted = 0
         self._reader: asyncio.Future[None] | None = None
         self._announced: int | None = None
-        self._take_message: Callable[[bytes], bool] | None = None
+        self._listener: tuple[Callable[[bytes], bool], Callable[[], None]] | None = None
 
-    def listen(self, take: Callable[[bytes], bool] | None) -> None:
-        """Offer every whole message to `take`, until it refuses one; that one and what follows is left to be read.
+    def listen(self, take: Callable[[bytes], bool], otherwise: Callable[[], None]) -> None:
+        """Offer every whole message to `take`, until it refuses one, or what comes is no message, or the end comes.
 
-        Until then nobody may read. What is no message is left as well, for the reader to complain of.
+        Then, or on `ignore`, what is left stays to be read; `otherwise` is told. Until then nobody may read.
         """
-        self._take_message = take
+        self._listener = (take, otherwise)
+
+    def ignore(self) -> None:
+        """Listen no more."""
+        self._listener = None
 
     def feed(self, data: bytes) -> None:
         """Take what the server wrote."""
         self._bytes += data
-        while self._take_message is not None and (whole := self._whole_message()) is not None:
-            start, end = whole
-            if not self._take_message(bytes(self._bytes[start:end])):
-                self._take_message = None
-            else:
-                del self._bytes[:end]
+        while self._listener is not None and self._offered(*self._listener):
+            pass
         if len(self._bytes) >= self._wanted:
             self._wake()
 
     def close(self) -> None:
         """Note that the server will write no more."""
         self._closed = True
+        if self._listener is not None:
+            _, otherwise = self._listener
+            otherwise()
         self._wake()
 
     async def readline(self) -> bytes:
@@ -103,13 +108,23 @@ class Inbox:
             await self._more(n - len(self._bytes))
         return self._take(n)
 
-    def _whole_message(self) -> tuple[int, int] | None:
-        """Where the body of the first message stands, if all of it has come."""
+    def _offered(self, take: Callable[[bytes], bool], otherwise: Callable[[], None]) -> bool:
+        """Offer the first message if all of it has come; answers whether there may be another."""
         headers = _PLAIN_HEADERS.match(self._bytes)
         if headers is None:
-            return None
-        end = headers.end() + int(headers.group(1))
-        return (headers.end(), end) if end <= len(self._bytes) else None
+            begins = _HEADERS_BEGIN.startswith(self._bytes[: len(_HEADERS_BEGIN)])
+            taken = begins and b"\r\n\r\n" not in self._bytes
+        else:
+            end = headers.end() + int(headers.group(1))
+            if end > len(self._bytes):
+                return False
+            taken = take(bytes(self._bytes[headers.end() : end]))
+            if taken:
+                del self._bytes[:end]
+        if not taken:
+            self._listener = None
+            otherwise()
+        return taken and headers is not None
 
     def _blank(self, line: bytes) -> bytes:
         if self._announced is None:

@@ -16,7 +16,7 @@ def plain(text: str | bytes, most: int = 300) -> str:
     decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     visible = "".join(char if char.isprintable() else " " for char in _ESCAPES.sub("", decoded))
     line = " ".join(visible.split())
-    return line if len(line) <= most else "…" + line[1 - most :]
+    return line if len(line) <= most else "…" + line[len(line) + 1 - most :]
 
 
 def quote(text: str | bytes, most: int = 80) -> str:

@@ -50,7 +50,7 @@ class _Checked(JsonRPCProtocol):
     listener: Listener
 
     def handle_message(self, message: Any) -> None:
-        if not isinstance(message, _MESSAGES) or message.jsonrpc != self.VERSION:
+        if type(message) not in _MESSAGES or message.jsonrpc != self.VERSION:
             raise TypeError(f"{quote(repr(message))} is no message")
         self.listener.heard()
         if getattr(message, "method", None) != "$/cancelRequest":  # everything a server asks is answered at once
@@ -125,8 +125,8 @@ _NOWHERE: Final = _Nowhere()
 def _plain_converter() -> Converter:
     """Messages as they are: what is in them is left alone, and what is left out of them is left out on the wire."""
     converter = Converter()
-    for kind in (JsonRPCRequestMessage, JsonRPCNotification):
-        converter.register_structure_hook(kind, _with_params)
+    converter.register_structure_hook(JsonRPCRequestMessage, _with_params)
+    converter.register_structure_hook(JsonRPCNotification, _with_params)
     converter.register_structure_hook(JsonRPCResponseMessage, _response)
     converter.register_structure_hook(ResponseErrorMessage, _error)
     for kind in _MESSAGES:

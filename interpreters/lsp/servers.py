@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +23,10 @@ from interpreters.lsp.project import NOT_SOURCE, Environment, Origin
 from tidepool.errors import ConfigError, Unavailable
 
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+def _texts(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(texts)
 
 
 @attrs.frozen
@@ -51,13 +55,13 @@ class Server:
     """
 
     name: str
-    command: tuple[str, ...] = attrs.field(converter=tuple)
-    suffixes: tuple[str, ...] = attrs.field(default=(".py", ".pyi"), converter=tuple)
+    command: tuple[str, ...] = attrs.field(converter=_texts)
+    suffixes: tuple[str, ...] = attrs.field(default=(".py", ".pyi"), converter=_texts)
     language: str = "python"
     install: str | None = None
     options: Mapping[str, Any] = _NONE
     settings: Mapping[str, Any] = _NONE
-    position_encodings: tuple[str, ...] = attrs.field(default=("utf-32", "utf-16"), converter=tuple)
+    position_encodings: tuple[str, ...] = attrs.field(default=("utf-32", "utf-16"), converter=_texts)
     opens_files: bool = False
     first_answers_complete: bool = False
     pipelines_start: bool = False

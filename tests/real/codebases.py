@@ -1,6 +1,6 @@
 """Published packages as folders, and the questions asked about them.
 
-    python tests/real/codebases.py [FOLDER]     asks every question and prints the first ten answers, to be read
+python tests/real/codebases.py [FOLDER]     asks every question and prints the first ten answers, to be read
 """
 
 from __future__ import annotations

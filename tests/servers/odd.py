@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -177,11 +178,15 @@ def clings(method: str = "") -> None:
 
 def stays() -> None:
     """Heed neither `exit` nor the end of standard input nor any signal that can be ignored."""
-    import signal
-
     for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
-    serve(lambda message, count: message.get("method") == "exit" and forever() is None)
+
+    def odd(message: Message, _: int) -> bool:
+        if message.get("method") == "exit":
+            forever()
+        return False
+
+    serve(odd)
 
 
 def reads(seconds: str, names: str) -> None:
@@ -238,7 +243,7 @@ def asks() -> None:
             waiting.append(message["id"])
         else:
             return False
-        if waiting and len(answered) == len(questions):
+        while waiting and len(answered) == len(questions):
             write({"id": waiting.pop(), "result": {"contents": json.dumps(answered)}})
         return True
 

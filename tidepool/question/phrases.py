@@ -150,8 +150,11 @@ class Sentence:
         if isinstance(found, int):
             return Phrase(SORTS[self._words[found].letter], self._words[found])
         phrase = self._read(found)
-        if phrase.name and phrase.name.letter in _PRONOUNS:
+        if _is_pronoun(phrase.name):
             return self.spoken_of(place) or phrase._replace(name=None)
+        if _is_pronoun(phrase.owner):
+            meant = self.spoken_of(place, "name")
+            return phrase._replace(owner=meant.name if meant else None)
         return phrase
 
     def spoken_of(self, place: int, sort: str = "") -> Phrase | None:
@@ -207,9 +210,13 @@ def sentences(words: Sequence[Mention]) -> list[Sentence]:
     return found
 
 
+def _is_pronoun(word: Mention | None) -> bool:
+    return word is not None and word.letter in _PRONOUNS
+
+
 def _has_a_name(phrase: Phrase) -> bool:
     """Whether a phrase names what it is about so clearly that `it` may mean that."""
-    if phrase.name is None or phrase.name.letter in _PRONOUNS:
+    if phrase.name is None or _is_pronoun(phrase.name):
         return False
     return phrase.sort != "name" or phrase.name.letter in _NAMES
 
@@ -227,7 +234,6 @@ def _letter(match: re.Match[str]) -> str:
 def _part(sentence: Sentence, match: re.Match[str]) -> Phrase:
     """A parameter, a field or a variant, wherever its name and its owner's stand around the word for it."""
     before, after, apposed = (sentence.mention(match, group) for group in ("before", "after", "apposed"))
-
     after = after or sentence.mention(match, "named")
     owner, outer = sentence.mention(match, "whose", "inner", "holder"), sentence.mention(match, "holds", "around")
     if match["whose"] or match["inner"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from itertools import islice
 from typing import Final, NamedTuple
@@ -44,6 +44,7 @@ TELLING: Final = Table(
         ("add method", "add MEMBER as more? method to|of|in OWNER"),
         ("add", "add THING builtin? as AMONG"),
         ("add", "add THING to|in signature of OWNER"),
+        ("add", "add ... MEMBER builtin? to|in OWNER possessive signature"),
         ("add", "extend signature of OWNER with|in THING"),
         ("add", "add THING builtin? to|in OWNER"),
         ("add abstract", "add more? abstract method|field|value? to|in OWNER"),
@@ -64,6 +65,7 @@ TELLING: Final = Table(
         ("remove from", "remove builtin|none|quoted|alias of|from OWNER"),
         ("remove", "THING be|get to? be? remove"),
         ("remove", "remove out? of? use? of? THING"),
+        ("remove", "take THING out of|from OWNER"),
         ("remove", "remove SAME"),
         ("remove", "THING be? vanish"),
         ("remove", "THING safe? to remove"),
@@ -110,6 +112,7 @@ TELLING: Final = Table(
         ("make none", "THING get none"),
         ("make none", "make|take|pass none in|as|to PART"),
         ("make none", "PART be none"),
+        ("be none", "THING be none"),
         ("return none", "CODE ... return TYPE? or? none"),
         ("return", "return builtin from|in|of OWNER"),
         ("return", "OWNER to? return|give out? TYPE"),
@@ -197,7 +200,7 @@ _ROLES: Final = {
 _OTHERS: Final = {"TYPE": "NAME|builtin|quoted|none"}
 _ANY_WORD: Final = {"NEW": "new", "WORD": "word", "HOLDER": "owner"}
 _NO_NAME: Final = (
-    "we|if|what|or|as|filler|noise|outcome|more|it|this|to|of|in|from|with|out|be|have|not|comma|end|asks|possessive|instead"
+    "we|if|what|or|as|filler|proper|noise|outcome|more|it|this|to|of|in|from|with|out|be|have|not|comma|end|asks|possessive|instead"
     "|method|kind|enum|protocol|alias|module"
 )
 _UNTELLING: Final = frozenset(("to", "of", "in", "from", "be", "get", "with", "as"))
@@ -269,12 +272,8 @@ def _deed(name: str, sentence: Sentence, match: re.Match[str]) -> Deed | None:
         thing = thing._replace(owner=owner, outer=apart.owner, owner_nouns=apart.nouns)
     elif thing.owner is None and "new" in found:
         thing = thing._replace(owner=found["new"].owner)
-    if (
-        (thing.sort in PARTS or "abstract" in thing.nouns)
-        and thing.owner is None
-        and not (thing.name and "." in thing.name.text)
-    ):
-        thing = thing._replace(owner=_owner_elsewhere(sentence, places.values()))
+    if thing.owner is None and (thing.sort in PARTS or "abstract" in thing.nouns):
+        thing = thing._replace(owner=_owner_elsewhere(sentence, places, thing))
     return Deed(
         name=name,
         sort=thing.sort,
@@ -301,14 +300,17 @@ def _thing(deed: str, sentence: Sentence, found: Mapping[str, Phrase], place: in
     return thing
 
 
-def _owner_elsewhere(sentence: Sentence, taken: Collection[int]) -> Mention | None:
-    """The code that something is said to be in, of or on, where the thing's own phrase names no owner."""
+def _owner_elsewhere(sentence: Sentence, places: Mapping[str, int], thing: Phrase) -> Mention | None:
+    """What owns a thing whose own phrase names no owner: what something is said to be in, or what was spoken of."""
+    if thing.name and "." in thing.name.text:
+        return None
     for match in _pattern("to|of|in|from THING").finditer(sentence.shape):
-        if match.start("thing") not in taken:
+        if match.start("thing") not in places.values():
             phrase = sentence.phrase(match.start("thing"))
             if phrase.sort == "name" and is_code(phrase.name):
                 return phrase.name
-    return None
+    before = sentence.spoken_of(min(places.values()), "name")
+    return before.name if before and before.name != thing.name else None
 
 
 def _element(word: str) -> str:

@@ -110,14 +110,15 @@ _WORDS: Final = {
     " radius ripple anything everything something nobody everybody everyone tell show find know see look looking like"
     " likely unlikely think thought thinking wonder wondering ask asked asking explain explains describe checking"
     " verify planned planning intend intending after before during between against up down again else other others"
-    " same different own much many few most least less anywhere everywhere somewhere elsewhere hey hi hello dear"
-    " thanks thank thx cheers folks guys sir sorry help helps him works working worked run runs running ran go"
-    " goes went come coming comes came yes well oh quick quickly curious sure true false resulting yesterday monday"
-    " tuesday wednesday thursday friday saturday sunday january february march april june july august september"
-    " october november december early immediately twice via per until till unless though although however therefore"
-    " thus hence e.g i.e etc vs e.g. i.e. downstream upstream todo fyi asap btw imo pls"
-    "       done doing python typescript haskell rust golang java english right"
+    " same different own much many few most least less anywhere everywhere somewhere elsewhere help helps him works"
+    " working worked run runs running ran go goes went come coming comes came yes well oh quick quickly curious sure"
+    " true false resulting yesterday early immediately twice via per until till unless though although however"
+    " therefore thus hence e.g i.e etc vs e.g. i.e. downstream upstream todo fyi asap btw imo pls done doing right"
     " wrong good bad better best fast faster slow slower try tries tried trying",
+    # They have a capital and are no name for all that.
+    "proper": "hey hi hello dear thanks thank thx cheers folks guys sir sorry monday tuesday wednesday thursday"
+    " friday saturday sunday january february march april june july august september october november december python"
+    " typescript haskell rust golang java english",
     # Abbreviations that most texts about code have, and that may be the name of a class all the same.
     "acronym": "api apis http https json xml url urls sql ui cli ci cd pr ai ide lsp sdk",
     # Nouns that are a name only with a capital.

@@ -33,7 +33,7 @@ class Mention(NamedTuple):
     @property
     def is_path(self) -> bool:
         """Whether it was written as a file, or as a name in a file."""
-        return "/" in self.written or ".py" in self.written
+        return _is_path(self.written)
 
     @property
     def is_file(self) -> bool:
@@ -51,8 +51,10 @@ _PATH: Final = (
     r"(?:(?:[\w.\-]{1,80}/){1,20}[\w\-]{1,80}\.(?:pyi?|hs|rs|go|tsx?|jsx?|java|c|h|cc|cpp|hpp)\b|[\w\-]{1,80}\.pyi?\b)"
     rf"(?::{{1,2}}(?:\d+|{_DOTTED}))*"
 )
-_LETTER: Final = r"[A-Za-z_\u00c0-\u1fff]"  # no Chinese, Japanese or Korean: there no space parts a name from the rest
-_RUN: Final = rf"{_LETTER}[A-Za-z0-9_\u00c0-\u1fff]*+"
+_LETTERS: Final = (
+    r"A-Za-z_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u1fff"  # where a space parts a name from the rest: no Chinese
+)
+_RUN: Final = rf"[{_LETTERS}][{_LETTERS}0-9]*+"
 _BARE: Final = rf"@?{_RUN}(?:(?:\.|::|\#|-(?=[A-Za-z])){_RUN})*+"
 
 _TOKEN: Final = rf"""
@@ -86,13 +88,16 @@ _NEVER_NAMES: Final = frozenset(LETTERS[sort] for sort in ("if", "filler", "to",
 _AFTER_A_NAME: Final = frozenset(LETTERS[sort] for sort in ("be", "get", "have", "take", "lose", "return"))
 _VERBS: Final = frozenset(LETTER_OF[verb] for verb in VERB_STEMS)
 _PARTS: Final = frozenset(LETTERS[sort] for sort in ("parameter", "field", "variant"))
-_LABEL: Final = LETTERS["label"]
+_LABEL, _TO = LETTERS["label"], LETTERS["to"]
 _NAMED: Final = frozenset(
     LETTERS[sort] for sort in ("method", "kind", "parameter", "field", "variant", "module", "alias", "enum", "protocol")
 )
 _BEHIND_A_NAME: Final = frozenset(
-    LETTERS[sort] for sort in ("of", "in", "from", "to", "be", "end", "asks", "possessive")
+    LETTERS[sort] for sort in ("of", "in", "from", "to", "be", "end", "asks", "comma", "proper", "possessive")
 )
+_CAN_BE_NAMES: Final = _VERBS | NOUN_LETTERS | {_FILLER}
+_GREETING: Final = frozenset(LETTERS[sort] for sort in ("proper", "filler", "noise", "comma", "we", "article", "it"))
+_PREPOSITIONS: Final = frozenset(LETTERS[sort] for sort in ("of", "in", "from", "to"))
 _SECONDS: Final = frozenset(second for _, second in COMPOUNDS)
 
 
@@ -101,12 +106,17 @@ def _pattern(source: str) -> re.Pattern[str]:
     return re.compile(source, re.VERBOSE if source is _TOKEN else 0)
 
 
+def _is_path(written: str) -> bool:
+    return "/" in written or written.endswith((".py", ".pyi")) or ".py:" in written
+
+
 def words_of(text: str) -> list[Mention]:
     """The words of a text, without those that say nothing (`the`, `just`, `please`)."""
     if len(text) > 2 * READ_CHARACTERS:
         text = f"{text[:READ_CHARACTERS]}\n\n{text[-READ_CHARACTERS:]}"
     words: list[Mention] = []
     before = ""
+    opens = True  # nobody has come to the point yet: "Hey, could you tell me: "
     for token in _pattern(_TOKEN).finditer(text):
         kind = token.lastgroup
         if kind is None:
@@ -120,12 +130,13 @@ def words_of(text: str) -> list[Mention]:
         elif kind == "possessive":
             found = _possessive(words)
         else:
-            found = _READERS[kind](written, words[-1].letter if words else _END)
+            found = _READERS[kind](written, _END if opens else words[-1].letter)
         words += found
+        opens = opens and all(word.letter in _GREETING for word in found)
         before = word
     if any(word.letter == _CJK for word in words):
         return [word._replace(letter=_NAME) if word.letter == _WORD else word for word in words]
-    return _with_verbs_read(_with_capitals_read(words))
+    return _with_known_words_read(_with_capitals_read(words))
 
 
 def _with_capitals_read(words: list[Mention]) -> list[Mention]:
@@ -134,27 +145,34 @@ def _with_capitals_read(words: list[Mention]) -> list[Mention]:
     nouns = [at for at in capitals if words[at].letter in NOUN_LETTERS]
     if not nouns or sum(at > 0 and words[at].letter in _NEVER_NAMES for at in capitals) > 1:
         return words
+    greeted = next((at for at, word in enumerate(words) if word.letter not in _GREETING), 0)
     for at in nouns:
-        opens = not at or words[at - 1].letter in _BREAKS
+        opens = at <= greeted or words[at - 1].letter in _BREAKS
         following = words[at + 1].letter if at + 1 < len(words) else _END
         if following in _AFTER_A_NAME if opens else following not in _LIKE_NAMES:
             words[at] = words[at]._replace(letter=_NAME)
     return words
 
 
-def _with_verbs_read(words: list[Mention]) -> list[Mention]:
-    """A known verb is a name where only a name can stand: `the method get of Session`, `the field name of User`."""
+def _with_known_words_read(words: list[Mention]) -> list[Mention]:
+    """A known word is a name where only a name can stand: `the method get of Session`, `a field of Delete`."""
     for at in range(1, len(words)):
-        word = words[at]
-        if words[at - 1].letter not in _NAMED:
-            continue
-        if word.written.isupper() and word.letter in NOUN_LETTERS and not words[at - 1].written.isupper():
-            words[at] = word._replace(letter=_NAME)
-        elif word.letter in _VERBS and word.written.lower() in VERB_STEMS:
+        before, word = words[at - 1], words[at]
+        if word.letter in _CAN_BE_NAMES and (before.letter in _NAMED or before.letter in _PREPOSITIONS):
             following = words[at + 1].letter if at + 1 < len(words) else _END
-            if following in _BEHIND_A_NAME and (word.letter != _LABEL or words[at - 1].letter in _PARTS):
+            if _is_name_between(before, word, following):
                 words[at] = word._replace(letter=_NAME)
     return words
+
+
+def _is_name_between(before: Mention, word: Mention, following: str) -> bool:
+    if before.letter in _PREPOSITIONS:
+        is_infinitive = before.letter == _TO and word.letter in _VERBS
+        return word.written.istitle() and following in _BEHIND_A_NAME and not is_infinitive
+    if word.written.isupper() and word.letter in NOUN_LETTERS:
+        return not before.written.isupper()
+    is_stem = word.letter in _VERBS and word.written.lower() in VERB_STEMS
+    return is_stem and following in _BEHIND_A_NAME and (word.letter != _LABEL or before.letter in _PARTS)
 
 
 def _possessive(words: list[Mention]) -> tuple[Mention, ...]:
@@ -189,7 +207,7 @@ def _bare(written: str, previous: str) -> tuple[Mention, ...]:
 def _unknown(written: str, previous: str) -> Mention:
     if "-" in written:
         return Mention(written, _FILLER, written)
-    if not written.isalpha() or ".py" in written:
+    if not written.isalpha():
         return _named(written)
     if len(written) > 1 and written[1:].islower():
         ordinary = _WORD if written[0].islower() else _OPENING if previous in _BREAKS else _NAME
@@ -237,7 +255,7 @@ def _named(written: str) -> Mention:
     found = _pattern(_NAMED_AT_FIRST).match(written)
     name = found["name"] if found else written
     kept = f"{name}()" if written.endswith(")") else name
-    if "/" in name or ".py" in name:
+    if _is_path(name):
         path, *inside = re.split(r"::?", name)
         folders, _, file = path.rpartition("/")
         stem = file.partition(".")[0]
@@ -249,11 +267,15 @@ def _named(written: str) -> Mention:
 
 
 def _fence(written: str, _previous: str) -> tuple[Mention, ...]:
-    """Of a block of code, what it defines or else calls; each ends a sentence, so that no phrase is made of them."""
+    """Of a block of code, what it defines or else calls; each ends a sentence, so that no phrase is made of them.
+
+    What is defined first comes last: that is what `it` means behind the block.
+    """
     found = re.findall(_DEFINED, written)
     names = [defined for defined, _ in found if defined] or [called for _, called in found]
     ends = Mention(".", _END, ".")
-    return tuple(word for name in dict.fromkeys(names[:NAMES_IN_A_FENCE]) for word in (ends, _named(name), ends))
+    kept = list(dict.fromkeys(names))[:NAMES_IN_A_FENCE]
+    return tuple(word for name in reversed(kept) for word in (ends, _named(name), ends))
 
 
 def _mark(sort: str) -> Callable[[str, str], tuple[Mention, ...]]:

@@ -20,7 +20,9 @@ def main() -> bool:
         best["floor"] = min(best["floor"], _seconds(floor))
         best["help"] = min(best["help"], _seconds(scout))
     ratio = best["help"] / best["floor"]
-    print(f"import attrs {best['floor'] * 1e3:.0f} ms, --help {best['help'] * 1e3:.0f} ms: {ratio:.2f} (at most {TARGET})")
+    print(
+        f"import attrs {best['floor'] * 1e3:.0f} ms, --help {best['help'] * 1e3:.0f} ms: {ratio:.2f} (at most {TARGET})"
+    )
     return ratio <= TARGET
 
 

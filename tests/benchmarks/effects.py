@@ -1,4 +1,4 @@
-"""What an operation costs, as ratios measured in one run: `python benchmarks/bench_eff.py [--format json]`.
+"""What an operation costs, as ratios measured in one run: `python tests/benchmarks/effects.py [--format json]`.
 
 Every contestant asks the same number of operations of the same shape, and its handler does the same. Runs are
 interleaved and the least time of each counts, since whatever else a machine does only ever adds. A run includes what

@@ -17,7 +17,7 @@ import threading
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 QUESTIONS = (
     "What breaks if I add a required parameter to get_proper_type?",
@@ -40,7 +40,9 @@ def main() -> bool:
                 whole.append(_whole(root, question))
             ratio = min(whole) / min(bare)
             met &= ratio <= TARGET
-            print(f"{question}\n  bare {min(bare):.2f} s, whole answer {min(whole):.2f} s: {ratio:.2f} (at most {TARGET})")
+            print(
+                f"{question}\n  bare {min(bare):.2f} s, whole answer {min(whole):.2f} s: {ratio:.2f} (at most {TARGET})"
+            )
     return met
 
 
@@ -86,7 +88,9 @@ def _server() -> list[str]:
 
 def _bare(log: list[tuple[str, bytes]], root: Path) -> float:
     started = time.perf_counter()
-    server = subprocess.Popen(_server(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=root)
+    server = subprocess.Popen(
+        _server(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=root
+    )
     assert server.stdin and server.stdout
     replies = _Replies(server.stdout)
     for side, body in log:
@@ -105,12 +109,12 @@ def _bare(log: list[tuple[str, bytes]], root: Path) -> float:
 class _Replies:
     """Reads a server's messages in a thread; a reply can be waited for."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         self._come: set[Any] = set()
         self._news = threading.Condition()
         threading.Thread(target=self._read, args=(stream,), daemon=True).start()
 
-    def _read(self, stream: BinaryIO) -> None:
+    def _read(self, stream: IO[bytes]) -> None:
         while header := stream.readline():
             length = int(header.split(b":")[1])
             while stream.readline().strip():

@@ -25,7 +25,7 @@ QUESTIONS = (
 
 def main() -> bool:
     """Print the cost of each question's nodes; answer whether all meet the target."""
-    nodes = _nodes(Path(__file__).parents[1] / "tidepool")
+    nodes = _nodes(Path(__file__).parents[2] / "tidepool")
     scorer, met = heuristic(), True
     for question in QUESTIONS:
         operations = [RateNode(QueryContext(question), node) for node in nodes]
@@ -47,7 +47,8 @@ def _seconds(scorer: object, operations: list[RateNode]) -> float:
 def _nodes(folder: Path) -> list[NodeContext]:
     """Every line of code that mentions a name the questions are about, and as many that do not."""
     names = ("ChangeKind", "Place", "attempt", "path", "read_change", "each")
-    mentions, others = [], []
+    mentions: list[NodeContext] = []
+    others: list[NodeContext] = []
     for path in sorted(folder.rglob("*.py")):
         lines = path.read_text(encoding="utf-8").split("\n")
         for number, line in enumerate(lines, start=1):

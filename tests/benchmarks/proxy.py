@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from typing import BinaryIO
+from pathlib import Path
+from typing import IO
 
 
 def main(log: str, command: list[str]) -> int:
@@ -13,9 +14,9 @@ def main(log: str, command: list[str]) -> int:
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert server.stdin and server.stdout
     lock = threading.Lock()
-    with open(log, "wb", buffering=0) as sink:
+    with Path(log).open("wb", buffering=0) as sink:
 
-        def pump(side: bytes, source: BinaryIO, target: BinaryIO) -> None:
+        def pump(side: bytes, source: IO[bytes], target: IO[bytes]) -> None:
             while header := source.readline():
                 length = int(header.split(b":")[1]) if header.lower().startswith(b"content-length") else 0
                 while (line := source.readline()).strip():
