@@ -197,7 +197,9 @@ def test_a_container_in_the_question_picks_the_namesake() -> None:
 
 
 def test_an_attribute_that_is_only_assigned_is_found_in_its_class() -> None:
-    till = "class Till:\n    def __init__(self):\n        self.total = 0\n\n    def show(self):\n        return self.total\n"
+    till = (
+        "class Till:\n    def open(self):\n        self.total = 0\n\n    def show(self):\n        return self.total\n"
+    )
     files = {"a.py": till}
     response = ask("What breaks if I remove the field total from Till?", files)
     assert "`Till.total` (a.py:3)" in response.summary

@@ -56,6 +56,12 @@ def test_the_first_target_that_is_defined_counts() -> None:
     assert location(ChangeKind.RENAME, "nowhere", "only_here", "price") == "only_here tests/test_prices.py:5"
 
 
+def test_likelier_names_that_are_not_defined_are_told() -> None:
+    found = resolved(ChangeKind.REMOVE_FIELD, "Price.nothing", "Price")
+    assert isinstance(found, Found)
+    assert (found.symbol.name, found.undefined) == ("Price", ("Price.nothing",))
+
+
 def test_namesakes_are_told_best_first() -> None:
     found = resolved(ChangeKind.RENAME, "get")
     assert isinstance(found, Found)

@@ -20,6 +20,9 @@ from tidepool.sites import Site, tags
 MUST_CHANGE_RISK: Final = 4
 """The risk from which a place is called likely to break."""
 
+TEST_DISCOUNT: Final = 2
+"""How many steps a place in test code ranks below one in product code: a test that breaks is found by running it."""
+
 NAMES_SHOWN: Final = 5
 LINES_SHOWN: Final = 8
 
@@ -43,8 +46,8 @@ class Rated:
     def rank(self) -> tuple[object, ...]:
         """Sorts the answer, best first; two nodes never rank the same."""
         rubric = self.rubric
-        weight = rubric.risk + rubric.relevance
-        return (-weight, -rubric.risk, -rubric.confidence, self.site.in_test, self.lead.relation, self.lead.place)
+        weight = rubric.risk + rubric.relevance - TEST_DISCOUNT * self.site.in_test
+        return (-weight, self.site.in_test, -rubric.risk, -rubric.confidence, self.lead.relation, self.lead.place)
 
 
 def ranked(
@@ -150,6 +153,8 @@ def _summary(
         )
     if left:
         sentences.append(f"{visited} of {visited + left} known lines were rated; a larger budget rates the rest.")
+    if found.undefined:
+        sentences.append(f"No {_listed(found.undefined)} is defined, so this is about {found.written}.")
     if found.namesakes:
         sentences.append(_ambiguity(found))
     return " ".join([*sentences, *_not_looked_at(limits)])

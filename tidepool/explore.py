@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 import attrs
 from returns.result import Failure, Result, Success
 
-from tidepool.answer import Rated, could_not_look, group, not_found, ranked
+from tidepool.answer import TEST_DISCOUNT, Rated, could_not_look, group, not_found, ranked
 from tidepool.change import Change, ChangeKind, read_change
 from tidepool.domain import ScoutQuery, ScoutResponse, TrainingExample
 from tidepool.eff import Eff, attempt, each
@@ -167,7 +167,8 @@ class _Survey:
     def promise(self, relation: Relation, site: Site) -> int:
         """What is expected of a place before it is rated: twice the risk and the relevance that its text suggests."""
         guess = expected(self.change, site)
-        return max(2 * guess.risk + guess.relevance - site.in_test, LEAST_PROMISE.get(relation, 0))
+        text = 2 * guess.risk + guess.relevance - TEST_DISCOUNT * site.in_test
+        return max(text, LEAST_PROMISE.get(relation, 0) - TEST_DISCOUNT * site.in_test)
 
     def alias_trails(self, lead: Lead, site: Site) -> list[Trail]:
         """The way on from a line that gives the definition another name, while there are not too many of them."""

@@ -44,12 +44,14 @@ class Found:
         symbol: the definition.
         namesakes: other definitions the name may mean, best first.
         written: the name as the question writes it.
+        undefined: names that the question is more likely about, and that are not defined.
         outlines: the definitions of the files that were read to find it, by path.
     """
 
     symbol: Symbol
     namesakes: tuple[Symbol, ...]
     written: str
+    undefined: tuple[str, ...]
     outlines: Mapping[str, tuple[Symbol, ...]]
 
 
@@ -69,12 +71,12 @@ class NotFound:
 def resolve(change: Change) -> Eff[Resolving, Found | NotFound]:
     """The first of the change's targets that the codebase defines."""
     outlines: dict[str, tuple[Symbol, ...]] = {}
-    for target in change.targets:
+    written = tuple(target.qualified_name for target in change.targets)
+    for place, target in enumerate(change.targets):
         symbols = yield from _definitions(target, outlines)
         if symbols:
             best, *namesakes = sorted(symbols, key=lambda symbol: _rank(change.kind, target, symbol))
-            return Found(best, tuple(namesakes), target.qualified_name, outlines)
-    written = tuple(target.qualified_name for target in change.targets)
+            return Found(best, tuple(namesakes), written[place], written[:place], outlines)
     return NotFound(written, (yield from _closest(change.targets)))
 
 

@@ -13,7 +13,6 @@ import attrs
 
 from interpreters.lsp.answers import Answers, Item
 from interpreters.lsp.columns import Columns
-from interpreters.lsp.project import unread
 from interpreters.lsp.session import Session
 from tidepool.eff import AsyncHandler
 from tidepool.effects.lsp import (
@@ -73,8 +72,7 @@ class _Asked:
         return found
 
     async def unseen(self, _: Unseen) -> tuple[str, ...]:
-        root, suffixes = self.session.codebase.root, self.session.server.suffixes
-        files = await asyncio.to_thread(unread, root, suffixes)
+        files = await asyncio.shield(self.session.unread())
         more = f" and {len(files) - FILES_NAMED} more" if len(files) > FILES_NAMED else ""
         passed_over = [f"not read, for not being UTF-8 or for their names: {', '.join(files[:FILES_NAMED])}{more}"]
         return (*(passed_over if files else ()), *self.session.notes)
@@ -86,6 +84,7 @@ class _Asked:
         return await self._ask_at("textDocument/definition", op.place, Answers.places)
 
     async def references(self, op: References) -> tuple[Place, ...]:
+        self.session.unread()  # nothing takes the server longer than this: the files are looked at meanwhile
         asks = {**self._at(op.place), "context": {"includeDeclaration": True}}
         return await self._ask("textDocument/references", asks, op.place.path, Answers.places, whole=True)
 

@@ -109,8 +109,8 @@ class Life:
         Args:
             about: the file that it is asked about.
         """
-        if about is not None and self._launch.server.opens_files:
-            self._open(about)
+        if about is not None:
+            self.show(about)
         return await self.conversation.ask(method, params, timeout_s)
 
     async def end(self) -> None:
@@ -130,8 +130,10 @@ class Life:
             await self.process.end()
             await self.conversation.close()
 
-    def _open(self, path: str) -> None:
-        """Show the server a file's text, unless it has it open."""
+    def show(self, path: str) -> None:
+        """Open a file for a server that answers only about those that are open."""
+        if not self._launch.server.opens_files:
+            return
         if path in self._opened:
             self._opened.move_to_end(path)
             return

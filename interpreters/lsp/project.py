@@ -116,16 +116,16 @@ def source_files(root: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
                 folders.append(Path(entry.path))
 
 
-def landmarks(root: Path, suffixes: tuple[str, ...], most: int) -> tuple[str, ...]:
-    """Names that a server which has read the codebase must be able to find, from files far apart."""
+def landmarks(root: Path, suffixes: tuple[str, ...], most: int) -> Mapping[str, str]:
+    """Names that a server which has read the codebase must be able to find, from files far apart, and their files."""
     files = list(islice(source_files(root, suffixes), _SAMPLED_FILES))
-    names: dict[str, None] = {}
+    names: dict[str, str] = {}
     for file in _far_apart(files):
         if len(names) == most:
             break
         if (found := _DEFINITION.search(_beginning(file))) is not None:
-            names[found.group(1).decode()] = None
-    return tuple(names)
+            names[found.group(1).decode()] = file.relative_to(root).as_posix()
+    return names
 
 
 def _far_apart(files: list[Path]) -> Iterator[Path]:

@@ -19,7 +19,8 @@ from typing import Any, Final
 from interpreters.lsp.codebase import Codebase
 from interpreters.lsp.framing import Lost, TimedOut
 from interpreters.lsp.life import Launch, Life, begin
-from interpreters.lsp.project import check_root, find_environment, landmarks, search_path
+from interpreters.lsp.project import check_root, find_environment, landmarks, search_path, unread
+from interpreters.lsp.readiness import size, wait_until_read
 from interpreters.lsp.servers import TY, Server, fill, find_command, told_of
 from tidepool.errors import BadAnswer, InterpreterError, Unavailable, Unsupported
 
@@ -29,7 +30,7 @@ START_TIMEOUT_S: Final = 60.0  # to start, and to read the codebase
 MAX_CRASHES: Final = 2
 MAX_SILENCES: Final = 2
 _LANDMARKS: Final = 5
-_PAUSE_S: Final = 0.5  # between two looks at a server that is still reading
+_PAUSE_S: Final = 0.5  # before a server that finds nothing at all is asked once more
 
 
 @asynccontextmanager
@@ -101,7 +102,8 @@ class Session:
         self._silent_at_s = 0.0
         self._closed = False
         self._failure: InterpreterError | None = None
-        self._landmarks: tuple[str, ...] | None = None
+        self._landmarks: Mapping[str, str] | None = None
+        self._unread: asyncio.Future[tuple[str, ...]] | None = None
 
     @property
     def encoding(self) -> str:
@@ -123,6 +125,13 @@ class Session:
     async def start(self) -> None:
         """Start the server."""
         await self._living()
+
+    def unread(self) -> asyncio.Future[tuple[str, ...]]:
+        """The source files that are passed over; the first call begins to look for them, in a thread."""
+        if self._unread is None:
+            look = asyncio.to_thread(unread, self.codebase.root, self.server.suffixes)
+            self._unread = asyncio.ensure_future(look)
+        return self._unread
 
     async def close(self) -> None:
         """End the server and leave nothing of it behind; whatever is asked from now on fails. Safe to call again."""
@@ -175,11 +184,13 @@ class Session:
             return True
         names = await self._known_names()
         for pause_s in (_PAUSE_S, 0.0):
-            if not names or any(await self._counts(names)):
-                life.proven = True
+            for name in names:
+                if size(await self.ask("workspace/symbol", {"query": name})):
+                    life.proven = True
+            if life.proven or not names:
                 return False
             await asyncio.sleep(pause_s)
-        why = f"finds nothing under {self.codebase.root}, not even {names[0]}, which is defined there"
+        why = f"finds nothing under {self.codebase.root}, not even {next(iter(names))}, which is defined there"
         raise BadAnswer(self.server.name, f"{why}: its settings or a .gitignore may leave the codebase out")
 
     def has_found_something(self) -> None:
@@ -245,40 +256,15 @@ class Session:
         return Unavailable(self.server.name, f"did not answer {method} {within}; allow it more time, or ask again")
 
     async def _settle(self, life: Life) -> None:
-        """Wait until a server that answers before it has read the codebase finds what is known to stand there.
-
-        Once what it finds is the same twice over, and it has announced no work that it has not ended, it is believed.
-        """
+        """Wait until a server that answers before it has read the codebase has read it."""
         async with life.settling:
-            names = await self._known_names() if life.knows("workspace/symbol") and not life.proven else ()
-            previous: list[int] | None = None
-            while not life.proven:
-                left_s = life.began_s + self._launch.start_timeout_s - asyncio.get_running_loop().time()
-                if left_s <= 0:
-                    why = f"had not read the codebase after {self._launch.start_timeout_s:g} s"
-                    raise Unavailable(self.server.name, f"{why}; allow it more time, or ask about a smaller root")
-                found = [await self._count(life, name, left_s) for name in names]
-                if found == previous and (any(found) or not names) and not life.conversation.working:
-                    life.proven = True
-                    return
-                previous = found
-                await asyncio.sleep(_PAUSE_S)
+            if not life.proven:
+                known = await self._known_names()
+                await wait_until_read(life, self.server, known, self._launch.start_timeout_s)
+                life.proven = True
 
-    async def _counts(self, names: tuple[str, ...]) -> list[int]:
-        return [_size(await self.ask("workspace/symbol", {"query": name})) for name in names]
-
-    async def _count(self, life: Life, name: str, timeout_s: float) -> int:
-        try:
-            return _size(await life.ask("workspace/symbol", {"query": name}, timeout_s))
-        except TimedOut:
-            return 0  # busy reading; the caller sees that its time is up
-
-    async def _known_names(self) -> tuple[str, ...]:
+    async def _known_names(self) -> Mapping[str, str]:
         if self._landmarks is None:
             root, suffixes = self.codebase.root, self.server.suffixes
             self._landmarks = await asyncio.to_thread(landmarks, root, suffixes, _LANDMARKS)
         return self._landmarks
-
-
-def _size(answer: Any) -> int:
-    return len(answer) if isinstance(answer, list) else 0
