@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from interpreters.lsp.framing import TimedOut
 from interpreters.lsp.life import Life
 from interpreters.lsp.servers import Server
-from tidepool.errors import Unavailable
+from tidepool.errors import BadAnswer, Unavailable
 
 _PAUSE_S: Final = 0.5  # between two looks at a server that is still reading
 _PATIENCE: Final = 6  # equal looks in a row before a server is believed that does not find all of the landmarks
@@ -29,8 +30,9 @@ async def wait_until_read(life: Life, server: Server, landmarks: Mapping[str, st
         Unavailable: the time is up.
     """
     names = list(landmarks) if life.knows("workspace/symbol") else []
-    for path in list(landmarks.values())[:1]:
-        life.show(path)  # some servers look for a codebase only around a file that is open
+    with suppress(BadAnswer):  # it may have been deleted since
+        for path in list(landmarks.values())[:1]:
+            life.show(path)  # some servers look for a codebase only around a file that is open
     previous: list[int] = []
     looks = 0
     while True:

@@ -29,7 +29,7 @@ REQUEST_TIMEOUT_S: Final = 60.0  # a cold search for references in 159k lines ta
 START_TIMEOUT_S: Final = 60.0  # to start, and to read the codebase
 MAX_CRASHES: Final = 2
 MAX_SILENCES: Final = 2
-_LANDMARKS: Final = 5
+_LANDMARKS: Final = 3
 _PAUSE_S: Final = 0.5  # before a server that finds nothing at all is asked once more
 
 
