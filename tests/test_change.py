@@ -253,3 +253,36 @@ class TestTables:
     def test_every_word_has_one_sort(self) -> None:
         words = [word for word, _ in spellings()]
         assert sorted(words) == sorted(set(words))
+
+
+@pytest.mark.parametrize(
+    ("question", "optional"),
+    [
+        ("What breaks if I add an optional parameter `timeout` to fetch?", True),
+        ("add a parameter with a default to fetch", True),
+        ("add a field `note` to Order, defaulting to None", True),
+        ("add a required parameter to fetch", False),
+        ("add a field without a default to Order", False),
+        ("rename the optional parameter x of fetch to y", False),  # nothing is added
+    ],
+)
+def test_what_is_added_with_a_default_is_optional(question: str, optional: bool) -> None:
+    assert read_change(QueryContext(question)).optional is optional
+
+
+@pytest.mark.parametrize(
+    ("question", "target", "member"),
+    [
+        ("What breaks if I add a variant to Kind?", "Kind", None),
+        ("What breaks if I rename run?", "run", None),
+        ("What breaks if I add a parameter to each?", "each", None),
+        ("What breaks if use returned None?", "use", None),
+        ("What breaks if I remove the field type from Node?", "Node.type", "type"),
+        ("remove the parameter value of read", "read", "value"),
+    ],
+)
+def test_a_word_of_the_language_is_a_name_where_only_a_name_can_stand(
+    question: str, target: str, member: str | None
+) -> None:
+    change = read_change(QueryContext(question))
+    assert (change.targets[0].qualified_name, change.member) == (target, member)

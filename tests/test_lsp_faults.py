@@ -388,6 +388,15 @@ def test_a_refusal_is_told_by_what_it_means(world: World, code: int, kind: type[
         world.ask(hover(TOP), odd("answers", "textDocument/hover", refusal))
 
 
+def test_what_a_server_puts_off_is_asked_again(world: World) -> None:
+    assert world.ask(hover(TOP), odd("postpones", "textDocument/hover", "3")) is not None
+
+
+def test_what_a_server_always_puts_off_is_an_error(world: World) -> None:
+    with pytest.raises(Unavailable, match="refused textDocument/hover with error -32801: content modified"):
+        world.ask(hover(TOP), odd("postpones", "textDocument/hover", "1000"))
+
+
 def test_what_a_server_does_not_offer_is_not_asked(world: World) -> None:
     greeting = '{"capabilities": {"hoverProvider": true, "referencesProvider": false}}'
     with pytest.raises(Unsupported, match="odd: does not offer textDocument/references: name another"):

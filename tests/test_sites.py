@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tidepool.change import Change, ChangeKind, Target
 from tidepool.domain import NodeContext, Tag
-from tidepool.particulars import BY_PASSING, BY_USE, DOTTED, FALLBACK, MEMBER_RULES, RENAMED_PARAMETER
+from tidepool.particulars import BY_PASSING, BY_USE, DOTTED, FALLBACK, MEMBER_RULES, OPTIONAL, RENAMED_PARAMETER
 from tidepool.rulebook import DEFAULTS, NEARBY, NOT_MENTIONED, RULES, SIBLING_STAYS, Rule
 from tidepool.rules import action, expected, rate, rate_site
 from tidepool.sites import Site, SiteKind, Subject, classify, in_test, tags
@@ -68,12 +68,12 @@ def examples_in(path: Path) -> Iterator[Example]:
 
 
 def change_of(name: str, head: str) -> Change:
-    said: dict[str, list[str]] = {"kind": [name], "target": [], "member": [], "new": []}
+    said: dict[str, list[str]] = {"kind": [name], "target": [], "member": [], "new": [], "optional": []}
     for key, value in re.findall(r"# (\w+): (.+)", head):
         said[key].append(value)
     targets = tuple(Target(name, container) for container, _, name in (text.rpartition(".") for text in said["target"]))
     member, new = (said[key][-1] if said[key] else None for key in ("member", "new"))
-    return Change(ChangeKind[said["kind"][-1].upper()], targets, member, new)
+    return Change(ChangeKind[said["kind"][-1].upper()], targets, member, new, optional=bool(said["optional"]))
 
 
 EXAMPLES: Final = [example for path in sorted(CODE.glob("*.py")) for example in examples_in(path)]
@@ -120,7 +120,7 @@ def every_rule() -> Iterator[tuple[ChangeKind | None, object, Rule]]:
             yield from ((change, key, rule) for key, rule in row.items())
     for row in RENAMED_PARAMETER:
         yield from ((ChangeKind.RENAME, key, rule) for key, rule in row.items())
-    for change, rule in (*FALLBACK.items(), *DOTTED.items()):
+    for change, rule in (*FALLBACK.items(), *DOTTED.items(), *OPTIONAL.items()):
         yield change, "by facts", rule
     yield from ((None, key, rule) for key, rule in DEFAULTS.items())
     yield from ((None, "", rule) for rule in (NEARBY, NOT_MENTIONED, SIBLING_STAYS))

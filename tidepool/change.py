@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
@@ -72,12 +73,14 @@ class Change:
             defined. Empty where the question names nothing.
         member: the parameter, field, variant or method that is added, or that is removed or changed inside the target.
         new_name: what the target, or the member, is renamed to, or where it is moved to.
+        optional: whether the parameter or the field that is added has a default.
     """
 
     kind: ChangeKind
     targets: tuple[Target, ...]
     member: str | None = None
     new_name: str | None = None
+    optional: bool = False
 
 
 TARGETS_KEPT: Final = 8
@@ -316,7 +319,19 @@ def read_change(query: QueryContext) -> Change:
     """The change a question asks about; whatever the text is, there is an answer, in linear time."""
     change = _read(with_parts_quoted(query.query), query.tags)
     others = (_read(text, query.tags) for text in with_a_slot_quoted(query.query))
-    return change if change.targets else next((other for other in others if other.targets), change)
+    change = change if change.targets else next((other for other in others if other.targets), change)
+    return attrs.evolve(change, optional=change.kind in _MAY_BE_OPTIONAL and _tells_a_default(query.query))
+
+
+_MAY_BE_OPTIONAL: Final = frozenset((ChangeKind.ADD_PARAMETER, ChangeKind.ADD_FIELD))
+_DEFAULT: Final = re.compile(r"\b(?:optional|default(?:s|ed|ing)?)\b", re.IGNORECASE)
+_NO_DEFAULT: Final = re.compile(
+    r"\b(?:no|without|non|not|lacks?|required)[\s-]+(?:an?\s+)?(?:optional|default)", re.IGNORECASE
+)
+
+
+def _tells_a_default(text: str) -> bool:
+    return _DEFAULT.search(text) is not None and _NO_DEFAULT.search(text) is None
 
 
 def _read(text: str, tags: Sequence[Tag]) -> Change:

@@ -191,6 +191,13 @@ BY_USE: Final[Mapping[C, Mapping[Use, Rule]]] = {
 }
 """What becomes of a value decides, where a change is one of what comes out."""
 
+OPTIONAL: Final[Mapping[C, Rule]] = {
+    C.ADD_PARAMETER: Rule(3, 1, 4, "`{name}` is used here without {member}, and may be: it has a default", NO_WORK),
+    C.ADD_FIELD: Rule(3, 1, 4, "an instance of `{name}` is made here without {member}, and may be: it has a default",
+        NO_WORK),
+}
+"""What holds wherever a function or a class is used, where that which is added has a default."""
+
 FALLBACK: Final[Mapping[C, Rule]] = {
     C.ADD_VARIANT: Rule(5, 3, 4,
         "`{name}` is one of several branches that end in a default, which {member} takes without a word",

@@ -55,6 +55,9 @@ IMPORTS: Final = frozenset({S.IMPORT, S.IMPORT_AS, S.REEXPORT, S.EXPORT})
 VALUES: Final = frozenset({*CALLS, S.ATTRIBUTE})
 """Sites that get a value."""
 
+INVOKED: Final = frozenset({*VALUES, S.VALUE, S.DECORATOR, S.RAISE})
+"""Sites that call the name, or hand it to what will."""
+
 PARENTS: Final[Mapping[S, S]] = {
     S.CHAIN: S.ISINSTANCE,
     S.LITERAL: S.ANNOTATION,

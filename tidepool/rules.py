@@ -17,12 +17,13 @@ from typing import Final
 
 from tidepool.change import Change, ChangeKind
 from tidepool.domain import NodeContext, Rubric, Tag
-from tidepool.particulars import BY_PASSING, BY_USE, DOTTED, FALLBACK, MEMBER_RULES, RENAMED_PARAMETER
+from tidepool.particulars import BY_PASSING, BY_USE, DOTTED, FALLBACK, MEMBER_RULES, OPTIONAL, RENAMED_PARAMETER
 from tidepool.reading.lens import VARIANT_KINDS, lens
 from tidepool.rulebook import (
     CALLS,
     DEFAULTS,
     IMPORTS,
+    INVOKED,
     NEARBY,
     NOT_MENTIONED,
     PARENTS,
@@ -86,6 +87,8 @@ def propagates(change: Change, site: Site) -> bool:
 def _by_facts(change: Change, site: Site) -> Rule | None:
     """The rule that what is seen besides the kind of the site decides, if any does."""
     kind = change.kind
+    if change.optional and site.kind in INVOKED:
+        return OPTIONAL[kind]
     if site.kind in CALLS and site.passing is not Passing.UNKNOWN:
         by_passing = RENAMED_PARAMETER.passing if _renames_parameter(change) else BY_PASSING.get(kind, _NOTHING_PASSED)
         if rule := by_passing.get(site.passing):

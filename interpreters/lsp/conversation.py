@@ -38,6 +38,10 @@ _MAX_COMPLAINTS: Final = 20
 _ERROR: Final = 1  # of the kinds of message that a server may want shown
 
 
+class Postponed(Unavailable):
+    """The server could not answer just then: it is worth asking again at once."""
+
+
 @attrs.frozen
 class _Waiting:
     """A request that has been written and not been answered."""
@@ -85,7 +89,7 @@ class Conversation:
             TimedOut: it did not answer in time.
             BadAnswer: it answered nonsense, or that it failed.
             Unsupported: it does not know the method.
-            Unavailable: it answered that it could not just now.
+            Postponed: it answered that it could not just then.
         """
         since_s = asyncio.get_running_loop().time()
         msg_id, answer = self._request(method, params)
@@ -180,7 +184,7 @@ class Conversation:
             why = f"does not know {waiting.method}: name another language server for this"
             waiting.answer.set_exception(Unsupported(self._name, why))
         else:
-            kind = Unavailable if code in PASSING else BadAnswer
+            kind = Postponed if code in PASSING else BadAnswer
             why = f"refused {waiting.method} with error {code}: {plain(message)}"
             waiting.answer.set_exception(kind(self._name, why))
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from interpreters.lsp.codebase import Codebase
+from interpreters.lsp.conversation import Postponed
 from interpreters.lsp.framing import Lost, TimedOut
 from interpreters.lsp.life import Launch, Life, begin
 from interpreters.lsp.project import check_root, find_environment, landmarks, search_path, unread
@@ -30,6 +31,7 @@ START_TIMEOUT_S: Final = 60.0  # to start, and to read the codebase
 MAX_CRASHES: Final = 2
 MAX_SILENCES: Final = 2
 _LANDMARKS: Final = 3
+_AGAIN_AFTER_S: Final = (0.0, 0.05, 0.2, 0.5)  # where a server puts a request off, as some do when a file is opened
 _PAUSE_S: Final = 0.5  # before a server that finds nothing at all is asked once more
 
 
@@ -153,6 +155,7 @@ class Session:
             BadAnswer: it answered nonsense.
             Unsupported: it does not know the method.
         """
+        pauses_s = iter(_AGAIN_AFTER_S)
         async with self._slots:
             while True:
                 life = await self._living()
@@ -165,10 +168,15 @@ class Session:
                     answer = await life.ask(method, params, self._request_timeout_s, about)
                 except Lost:
                     continue
+                except Postponed:
+                    if (pause_s := next(pauses_s, None)) is None:
+                        raise
+                    await asyncio.sleep(pause_s)
                 except TimedOut as late:
                     raise self._too_late(method, late) from None
-                self._silences = 0
-                return answer
+                else:
+                    self._silences = 0
+                    return answer
 
     async def proves_that_it_sees(self) -> bool:
         """Whether the server has shown that it sees the codebase, before an empty answer is believed.

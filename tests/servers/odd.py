@@ -144,6 +144,22 @@ def answers(method: str, result: str) -> None:
     serve(odd)
 
 
+def postpones(method: str, times: str) -> None:
+    """Put this method off so many times before each answer."""
+    seen: list[Any] = []
+
+    def odd(message: Message, _: int) -> bool:
+        if message.get("method") != method:
+            return False
+        seen.append(message)
+        if len(seen) % (int(times) + 1):
+            write({"id": message["id"], "error": {"code": -32801, "message": "content modified"}})
+            return True
+        return False
+
+    serve(odd)
+
+
 def floods(megabytes: str) -> None:
     """Write so much to standard error before each answer."""
 
@@ -270,7 +286,8 @@ def counts() -> None:
 MODES: dict[str, Callable[..., None]] = {
     made.__name__: made
     for made in (
-        answers, asks, clings, closes, counts, crashes, deaf, exits, floods, mute, reads, says, serve, stays,
+        answers, asks, clings, closes, counts, crashes, deaf, exits, floods, mute, postpones, reads, says, serve,
+        stays,
     )
 }  # fmt: skip
 
