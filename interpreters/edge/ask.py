@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, TextIO, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -61,37 +61,26 @@ class Request:
     examples: bool
 
 
-@attrs.frozen
-class Outcome:
-    """What there is to print, what went wrong, and the command's exit code."""
-
-    response: ScoutResponse
-    code: int
-    failure: InterpreterError | None = None
-
-
 def ask(request: Request) -> int:
     """Answer a question on standard output and return the command's exit code."""
     try:
         with asyncio.Runner() as runner:
-            outcome = runner.run(_until_terminated(_answer(request)))
+            return runner.run(_until_terminated(_answer(request)))
     except ConfigError as error:
         return _say(error, USAGE)
     except KeyboardInterrupt:
         return INTERRUPTED
     except asyncio.CancelledError:
         return TERMINATED
-    try:
-        _print(outcome.response, request, sys.stdout)
     except BrokenPipeError:  # whoever read the answer has read enough; Python would complain once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ANSWERED
     except OSError as error:
         return _say(f"the answer cannot be written: {error.strerror}; free some space or write elsewhere", USAGE)
-    return outcome.code if outcome.failure is None else _say(outcome.failure, outcome.code)
 
 
-async def _answer(request: Request) -> Outcome:
-    """Start the language server, and explore while it runs."""
+async def _answer(request: Request) -> int:
+    """Start the language server, explore while it runs, and print the answer."""
     server = choose_server(request.server, os.environ)
     scorer = choose_scorer(request.scorer)
     with terminal(sys.stderr) as report:
@@ -103,16 +92,19 @@ async def _answer(request: Request) -> Outcome:
                 request_timeout_s=request.timeout_s,
                 start_timeout_s=request.timeout_s,
             ) as session:
-                return await _explored(request, scorer, session, report)
-        except InterpreterError as failure:
+                response, failure = await _explored(request, scorer, session, report)
+        except InterpreterError as error:
             from tidepool.answer import could_not_look
 
-            return Outcome(could_not_look(failure), NO_SERVER, failure)
+            _print(could_not_look(error), request)
+            return _say(error, NO_SERVER)
+    _print(response, request)
+    return EXIT_CODES[response.status] if failure is None else _say(failure, NO_SCORER)
 
 
 async def _explored(
     request: Request, scorer: Callable[[], Handler[Gemma]], session: Session, report: Handler[Report]
-) -> Outcome:
+) -> tuple[ScoutResponse, InterpreterError | None]:
     """The whole composition: what each effect means on this machine, and the program that is run with it."""
     # Imported only now: the server reads the codebase meanwhile, and these take Python a tenth of a second.
     from interpreters.clock import system_clock
@@ -122,10 +114,9 @@ async def _explored(
     query = ScoutQuery(request.question, tuple(map(Tag, request.tags)), request.budget_nodes, keep_examples=True)
     try:
         handlers = scorer() | language_server(session) | system_clock() | report
-        response = await run_async(explore(query), handlers)
+        return await run_async(explore(query), handlers), None
     except ScorerFailed as failure:
-        return Outcome(failure.answer, NO_SCORER, failure)
-    return Outcome(response, EXIT_CODES[response.status])
+        return failure.answer, failure
 
 
 async def _until_terminated(work: Coroutine[Any, Any, T]) -> T:
@@ -136,13 +127,13 @@ async def _until_terminated(work: Coroutine[Any, Any, T]) -> T:
     return await task
 
 
-def _print(response: ScoutResponse, request: Request, stream: TextIO) -> None:
+def _print(response: ScoutResponse, request: Request) -> None:
     examples = response.training_examples or ()
     code = {example.node.location: _focus(example.node) for example in examples}
     if not request.examples:
         response = attrs.evolve(response, training_examples=None)
-    RENDERERS[request.output](response, code, stream)
-    stream.flush()
+    RENDERERS[request.output](response, code, sys.stdout)
+    sys.stdout.flush()
 
 
 def _focus(node: NodeContext) -> str:

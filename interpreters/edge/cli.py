@@ -29,6 +29,13 @@ exit codes:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and answer its exit code."""
     arguments = _parser().parse_args(argv)
+    try:
+        return _ask(arguments)
+    except KeyboardInterrupt:  # before the command was set up to end in order: it has started nothing yet
+        return 130
+
+
+def _ask(arguments: argparse.Namespace) -> int:
     from interpreters.edge.ask import Request, ask
 
     return ask(

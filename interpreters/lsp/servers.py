@@ -102,6 +102,7 @@ PYREFLY: Final = Server(
     settings={"python": {"pythonPath": "{python}"}},
     opens_files=True,
     runs_python=True,
+    caveat="pyrefly finds no method by its name alone, and takes the subclasses of a subclass for direct ones",
 )
 
 _PYRIGHT_ANALYSIS: Final = {"analysis": {"diagnosticMode": "openFilesOnly"}}
