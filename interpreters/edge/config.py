@@ -94,6 +94,8 @@ _FIELDS: Final[Mapping[str, type]] = {
     "first_answers_complete": bool,
     "pipelines_start": bool,
     "runs_python": bool,
+    "idles_at_exit": bool,
+    "caveat": str,
 }
 
 

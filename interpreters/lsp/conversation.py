@@ -1,9 +1,10 @@
 """The conversation with one server process: requests that are answered, refused, too late, or lost with the server.
 
-pygls reads and dispatches the messages (`rpc.py`), but importing it takes 0.2 s, a fifth of what a server needs to
-find a thousand references in a large codebase. So it is imported in a thread while the first requests are under way:
-until it is there, whole messages that are nothing but the answer to one of them are taken as they come, and the first
-message that is anything else stays where it is, for pygls to read. On mypy's sources that is 0.2 s of 1.3.
+pygls reads and dispatches the messages (`rpc.py`), but importing it takes 0.25 s, a quarter of what a server needs to
+find a thousand references in a large codebase, and takes that time from the server where there are two cores. So it
+is imported, in a thread, when the first message comes that is anything but the answer to a request, or when a session
+outlives the time of one answer (`ALONE_S`); until then whole answers are taken as they come, and any other message
+stays where it is, for pygls to read.
 What is asked and answered stays plain dictionaries and lists, which are translated, and checked, once (`answers.py`).
 """
 
@@ -33,7 +34,7 @@ T = TypeVar("T")
 METHOD_NOT_FOUND: Final = -32601
 PASSING: Final = frozenset({-32802, -32801, -32800, -32002})  # cancelled, the code changed, not initialised yet
 _PLAIN_ANSWER: Final = frozenset({"jsonrpc", "id", "result"})
-ALONE_S: Final = 0.15  # without pygls, which slows down what is under way: as long as a small codebase needs
+ALONE_S: Final = 3.0  # without pygls, whose import slows the server down: as long as an answer about much code takes
 _MAX_COMPLAINTS: Final = 20
 _ERROR: Final = 1  # of the kinds of message that a server may want shown
 
