@@ -145,12 +145,12 @@ def _summary(
     if likely:
         names = _listed(pointer.what.partition(" (also")[0] for pointer in likely)
         sentences.append(f"{len(likely)} of {len(pointers)} places are likely to break: {names}.")
-    elif visited > 1 or left:
+    elif not pointers:
+        sentences.append("Nothing was rated.")
+    elif len(pointers) > 1 or left or limits:
         sentences.append(f"None of the {len(pointers)} places rated is likely to break.")
     else:
-        sentences.append(
-            "The language server knows no use of it: one whose type it cannot tell may be there all the same."
-        )
+        sentences.append("The language server knows no use of it; one whose type it cannot tell may be there.")
     if left:
         sentences.append(f"{visited} of {visited + left} known lines were rated; a larger budget rates the rest.")
     if found.undefined:

@@ -23,6 +23,10 @@ T = TypeVar("T")
 _Attribute: TypeAlias = "attrs.Attribute[Any]"
 
 
+LINES_AROUND: Final = 2
+"""Lines that a snippet holds before, and after, the one it is about."""
+
+
 class Tag(StrEnum):
     """What kind of code a question is about; on the wire by value."""
 
@@ -161,6 +165,12 @@ class NodeContext:
     location: str = attrs.field(validator=_location)
     hover: str | None = attrs.field(validator=_is_or_none(str))
     snippet: str = attrs.field(validator=_is(str))
+
+    @property
+    def code(self) -> str:
+        """The line itself, as far as the snippet holds it."""
+        lines = self.snippet.split("\n")
+        return lines[min(LINES_AROUND, self.line - 1, len(lines) - 1)]
 
     @property
     def path(self) -> str:

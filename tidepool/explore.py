@@ -23,7 +23,7 @@ from tidepool.eff import Eff, attempt, each
 from tidepool.effects.clock import Clock, now
 from tidepool.effects.gemma import Gemma, rate_node
 from tidepool.effects.lsp import Lsp, Place, Symbol, document_symbols, hover, snippet, unseen
-from tidepool.effects.report import Report, progress
+from tidepool.effects.report import Report, note, progress
 from tidepool.errors import InterpreterError
 from tidepool.frontier import Frontier, Lead, Relation
 from tidepool.outline import FUNCTIONS, Outline
@@ -51,6 +51,10 @@ HOVER_CHARACTERS: Final = 2000
 """What is kept of a hover text: the signature and the first lines of documentation."""
 
 
+LEAST_PROMISE: Final = {Relation.DEFINITION: 16, Relation.SIBLING: 8, Relation.OVERRIDE: 10, Relation.SUBTYPE: 8}
+"""What a place promises whatever its text suggests; 15 is the most a text can."""
+
+
 class ScorerFailed(InterpreterError):
     """The scorer failed on a node.
 
@@ -75,9 +79,19 @@ def explore(query: ScoutQuery) -> Eff[Exploring, ScoutResponse]:
         case Success(Found() as found):
             return (yield from _Survey(query, change, found).conduct())
         case Success(NotFound() as missing):
-            return not_found(missing, (yield from unseen()))
+            return not_found(missing, (*missing.reading.limits, *(yield from _unseen())))
         case Failure(error):
             return could_not_look(error)
+    raise AssertionError("a result is a success or a failure")
+
+
+def _unseen() -> Eff[Lsp, tuple[str, ...]]:
+    """What the server could not see; that it cannot say so is a limit as well."""
+    match (yield from attempt(unseen(), InterpreterError)):
+        case Success(clauses):
+            return tuple(clauses)
+        case Failure(error):
+            return (f"what the server left out ({error})",)
     raise AssertionError("a result is a success or a failure")
 
 
@@ -107,7 +121,7 @@ class _Survey:
             yield from self.carry_on(news)
             total = min(self.query.budget_nodes, len(self.rated) + len(self.frontier))
             yield from progress(len(self.rated), total, picked[-1].place.location)
-        self.limits += yield from unseen()
+        self.limits += yield from _unseen()
         return self.answer()
 
     @property
@@ -118,17 +132,19 @@ class _Survey:
     def set_out(self) -> Eff[Exploring, None]:
         """From the definition to the first leads."""
         symbol = self.found.symbol
-        self.outlines.update((path, Outline(symbols)) for path, symbols in self.found.outlines.items())
+        reading = self.found.reading
+        self.limits += reading.limits
+        self.outlines.update((path, Outline(symbols)) for path, symbols in reading.outlines.items())
+        outline = reading.outlines.get(symbol.place.path, ())
         siblings: tuple[Place, ...] = ()
         if self.change.kind is ChangeKind.ADD_VARIANT:
-            outline = self.outlines[symbol.place.path].symbols
             match (yield from attempt(find_siblings(symbol, outline), InterpreterError)):
                 case Success(places):
                     siblings = places
                 case Failure(error):
-                    self.could_not_read(f"the variants of {symbol.qualified_name}", error)
+                    yield from self.could_not_read(f"the variants of {symbol.qualified_name}", error)
         yield from self.add([(Relation.DEFINITION, symbol.place, 0)])
-        yield from self.follow(trails(self.change, symbol, siblings))
+        yield from self.follow(trails(self.change, symbol, siblings, outline))
 
     def follow(self, ways: Sequence[Trail]) -> Eff[Exploring, None]:
         """Add the leads that the trails answer."""
@@ -138,10 +154,10 @@ class _Survey:
             match answer:
                 case Success(places):
                     reached += [(way.relation, place, way.depth) for place in places]
-                    if not places and way.relation is Relation.REFERENCE:  # it should list the definition at least
-                        self.limits.append(f"the server does not list {way.name}")
+                    if not places and way.relation in (Relation.REFERENCE, Relation.PARAMETER):
+                        yield from self.lacks(f"{way.name} (there are none, where one at least was expected)")
                 case Failure(error):
-                    self.could_not_read(way.name, error)
+                    yield from self.could_not_read(way.name, error)
         yield from self.add(sorted(reached))
 
     def add(self, reached: Iterable[tuple[Relation, Place, int]]) -> Eff[Exploring, None]:
@@ -160,7 +176,7 @@ class _Survey:
                     self.frontier.add(attrs.evolve(lead, promise=self.promise(relation, site)))
                     ways += self.alias_trails(lead, site)
                 case Failure(error):
-                    self.could_not_read(place.location, error)
+                    yield from self.could_not_read(place.location, error)
         if ways:
             yield from self.follow(ways)
 
@@ -247,11 +263,16 @@ class _Survey:
                     self.outlines[path] = Outline(symbols)
                 case Failure(error):
                     self.outlines[path] = Outline()
-                    self.could_not_read(f"the definitions in {path}", error)
+                    yield from self.could_not_read(f"the definitions in {path}", error)
 
-    def could_not_read(self, what: str, error: InterpreterError) -> None:
-        """Remember what the answer must say it lacks."""
-        self.limits.append(f"{what} ({error})")
+    def could_not_read(self, what: str, error: InterpreterError) -> Eff[Report, None]:
+        """Remember, and tell at once, what an error kept from being looked at."""
+        yield from self.lacks(f"{what} ({error})")
+
+    def lacks(self, what: str) -> Eff[Report, None]:
+        """Remember, and tell at once, what the answer lacks."""
+        self.limits.append(what)
+        yield from note(f"not looked at: {what}")
 
     def answer(self) -> ScoutResponse:
         """What is known by now, ranked."""
@@ -265,7 +286,3 @@ class _Survey:
             limits=self.limits,
             examples=tuple(self.examples) if self.query.keep_examples else None,
         )
-
-
-LEAST_PROMISE: Final = {Relation.DEFINITION: 16, Relation.SIBLING: 8, Relation.OVERRIDE: 10, Relation.SUBTYPE: 8}
-"""What a place promises whatever its text suggests; 15 is the most a text can."""

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Final, TypeAlias
 
 import attrs
+from returns.result import Failure, Success
 
 from tidepool.change import Change, ChangeKind, Target
-from tidepool.eff import Eff, each
+from tidepool.eff import Eff, attempt, each
 from tidepool.effects.lsp import (
+    Definition,
     DocumentSymbols,
     FindSymbol,
     Place,
     Snippet,
     Symbol,
     SymbolKind,
+    definition,
     document_symbols,
     find_symbol,
-    snippet,
 )
+from tidepool.errors import InterpreterError
+from tidepool.lines import lines_of
 from tidepool.sites import in_test
 
 OUTLINES_READ: Final = 64
@@ -30,10 +34,25 @@ OUTLINES_READ: Final = 64
 GENERATIONS: Final = 4
 """How far up the classes a name that a class does not define itself is looked for."""
 
-CLOSEST_NAMES: Final = 5
-_LINES_PER_SNIPPET: Final = 5
+HEAD_LINES: Final = 8
+"""Lines of a class statement that are read for what the class derives from."""
 
-Resolving: TypeAlias = FindSymbol | DocumentSymbols | Snippet
+CLOSEST_NAMES: Final = 5
+
+Resolving: TypeAlias = FindSymbol | DocumentSymbols | Definition | Snippet
+
+
+@attrs.define
+class Reading:
+    """What was read to find a definition.
+
+    Attributes:
+        outlines: the definitions of files, by path.
+        limits: what could not be read, each a clause.
+    """
+
+    outlines: dict[str, tuple[Symbol, ...]] = attrs.field(factory=dict)
+    limits: list[str] = attrs.field(factory=list)
 
 
 @attrs.frozen
@@ -45,14 +64,13 @@ class Found:
         namesakes: other definitions the name may mean, best first.
         written: the name as the question writes it.
         undefined: names that the question is more likely about, and that are not defined.
-        outlines: the definitions of the files that were read to find it, by path.
     """
 
     symbol: Symbol
     namesakes: tuple[Symbol, ...]
     written: str
     undefined: tuple[str, ...]
-    outlines: Mapping[str, tuple[Symbol, ...]]
+    reading: Reading
 
 
 @attrs.frozen
@@ -66,69 +84,120 @@ class NotFound:
 
     written: tuple[str, ...]
     closest: tuple[str, ...]
+    reading: Reading = attrs.field(factory=Reading, eq=False)
 
 
 def resolve(change: Change) -> Eff[Resolving, Found | NotFound]:
-    """The first of the change's targets that the codebase defines."""
-    outlines: dict[str, tuple[Symbol, ...]] = {}
+    """The first of the change's targets that the codebase defines.
+
+    Raises:
+        InterpreterError: the server cannot search for names, or none of the files that may hold the name can be read.
+    """
+    reading = Reading()
     written = tuple(target.qualified_name for target in change.targets)
     for place, target in enumerate(change.targets):
-        symbols = yield from _definitions(target, outlines)
+        symbols = yield from _definitions(target, reading)
         if symbols:
             best, *namesakes = sorted(symbols, key=lambda symbol: _rank(change.kind, target, symbol))
-            return Found(best, tuple(namesakes), written[place], written[:place], outlines)
-    return NotFound(written, (yield from _closest(change.targets)))
+            return Found(best, tuple(namesakes), written[place], written[:place], reading)
+    return NotFound(written, (yield from _closest(change.targets)), reading)
 
 
-Outlines: TypeAlias = dict[str, tuple[Symbol, ...]]
-
-
-def _definitions(target: Target, outlines: Outlines, generations: int = GENERATIONS) -> Eff[Resolving, list[Symbol]]:
-    """Every definition of this name; of the named container only, or of what it derives from, where it has one.
-
-    Args:
-        outlines: what has been read; what is read now is added.
-    """
-    symbols = yield from _exactly(target.name, outlines)
+def _definitions(target: Target, reading: Reading) -> Eff[Resolving, list[Symbol]]:
+    """Every definition of this name; of the named container only, or of what it derives from, where it has one."""
+    symbols = yield from _exactly(target.name, reading)
     inside = [symbol for symbol in symbols if _is_inside(symbol, target.container)]
     if inside or not target.container:
         return inside
-    owner = Target(target.container.rpartition(".")[2], target.container.rpartition(".")[0])
-    for container in (yield from _definitions(owner, outlines)):
-        place = yield from _attribute(container, target.name)
-        if place is not None:
-            return [Symbol(target.name, SymbolKind.FIELD, container.qualified_name, place, place.line, place.line)]
-        bases = (yield from _bases(container)) if generations else ()
-        for base in bases:
-            inherited = yield from _definitions(Target(target.name, base), outlines, generations - 1)
-            if inherited:
-                return inherited
+    above, _, name = target.container.rpartition(".")
+    for owner in (yield from _definitions(Target(name, above), reading)):
+        members = yield from _members(owner, target.name, reading, GENERATIONS)
+        if members:
+            return members
     return []
 
 
-def _bases(owner: Symbol) -> Eff[Snippet, tuple[str, ...]]:
-    """The names that a class derives from, as its head writes them."""
+def _members(owner: Symbol, name: str, reading: Reading, generations: int) -> Eff[Resolving, list[Symbol]]:
+    """What a class calls by a name: what it defines, or only assigns, or what a class above it does."""
+    outline = reading.outlines.get(owner.place.path, ())
+    defined = [symbol for symbol in outline if symbol.container == owner.qualified_name and symbol.name == name]
+    if defined:
+        return defined
+    place = yield from _assigned(owner, name)
+    if place is not None:
+        return [Symbol(name, SymbolKind.FIELD, owner.qualified_name, place, place.line, place.line)]
+    for base in (yield from _bases(owner, reading)) if generations else ():
+        inherited = yield from _members(base, name, reading, generations - 1)
+        if inherited:
+            return inherited
+    return []
+
+
+def _bases(owner: Symbol, reading: Reading) -> Eff[Resolving, list[Symbol]]:
+    """The classes of the codebase that a class derives from directly."""
     if owner.kind is not SymbolKind.CLASS:
-        return ()
-    head = yield from snippet(owner.place._replace(line=min(owner.place.line + 2, owner.last_line)))
-    found = re.search(rf"\bclass\s+{re.escape(owner.name)}\b[^(:]*\(([^()]*)", head)
-    return tuple(re.findall(r"(?:^|,)\s*([\w.]+)(?=\s*(?:,|$|\[))", found[1])) if found else ()
+        return []
+    path, first = owner.place.path, owner.place.line
+    head = yield from lines_of(path, first, min(owner.last_line, first + HEAD_LINES))
+    start = owner.place.column + len(owner.name)
+    names = [
+        Place(path, number, name.start())
+        for number, line in _until_colon(head, start)
+        for name in re.finditer(r"[^\W\d]\w*", line)
+        if number > first or name.start() >= start
+    ]
+    answers = yield from each(attempt(definition(name), InterpreterError) for name in names)
+    places = dict.fromkeys(place for answer in answers for place in answer.value_or(()))
+    yield from _read({place.path for place in places}, reading)
+    outlines = reading.outlines
+    return [symbol for place in places for symbol in outlines.get(place.path, ()) if symbol.place.line == place.line]
 
 
-def _exactly(name: str, outlines: Outlines) -> Eff[Resolving, list[Symbol]]:
+def _until_colon(head: Iterable[tuple[int, str]], start: int) -> Iterator[tuple[int, str]]:
+    """The lines of a class statement; what follows its colon, outside of brackets, is its body."""
+    depth = 0
+    for number, line in head:
+        for column, char in enumerate(line):
+            depth += (char in "([") - (char in ")]")
+            if char == ":" and depth == 0 and column >= start:
+                yield number, line[:column]
+                return
+        start = 0
+        yield number, line
+
+
+def _exactly(name: str, reading: Reading) -> Eff[Resolving, list[Symbol]]:
     """The definitions of exactly this name, with their containers; whatever its case where none has this one."""
     found = yield from find_symbol(name)
     same = [symbol for symbol in found if symbol.name == name]
     same = same or [symbol for symbol in found if symbol.name.casefold() == name.casefold()]
     paths = sorted({symbol.place.path for symbol in same}, key=lambda path: (in_test(path), path.count("/"), path))
     paths = paths[:OUTLINES_READ]
-    unread = [path for path in paths if path not in outlines]
-    outlines.update(zip(unread, (yield from each(document_symbols(path) for path in unread)), strict=True))
+    yield from _read(paths, reading)
     names = {symbol.name for symbol in same}
     unique = {
-        (path, symbol.qualified_name): symbol for path in paths for symbol in outlines[path] if symbol.name in names
+        (path, symbol.qualified_name): symbol
+        for path in paths
+        for symbol in reading.outlines.get(path, ())
+        if symbol.name in names
     }
     return list(unique.values())
+
+
+def _read(paths: Iterable[str], reading: Reading) -> Eff[DocumentSymbols, None]:
+    """Read the definitions of files. That one cannot be read is a limit of the answer; that none can, an error."""
+    unread = sorted(path for path in paths if path not in reading.outlines)
+    answers = yield from each(attempt(document_symbols(path), InterpreterError) for path in unread)
+    failures: list[InterpreterError] = []
+    for path, answer in zip(unread, answers, strict=True):
+        match answer:
+            case Success(symbols):
+                reading.outlines[path] = symbols
+            case Failure(error):
+                failures.append(error)
+                reading.limits.append(f"the definitions in {path} ({error})")
+    if failures and len(failures) == len(unread):
+        raise failures[0]
 
 
 def _is_inside(symbol: Symbol, container: str) -> bool:
@@ -139,17 +208,12 @@ def _is_inside(symbol: Symbol, container: str) -> bool:
     return not wanted or around[-len(wanted) :] == wanted
 
 
-def _attribute(owner: Symbol, name: str) -> Eff[Resolving, Place | None]:
-    """Where a class first mentions an attribute that it defines only by assigning it, as `self.name = …`."""
-    middles = [
-        min(line, owner.last_line) for line in range(owner.place.line + 2, owner.last_line + 3, _LINES_PER_SNIPPET)
-    ]
-    texts = yield from each(snippet(Place(owner.place.path, middle, 0)) for middle in middles)
-    assigned = re.compile(rf"\bself\.({re.escape(name)})\b\s*(?::[^=]*)?=(?!=)")
-    for middle, text in zip(middles, texts, strict=True):
-        for number, line in enumerate(text.split("\n"), start=max(1, middle - 2)):
-            if found := assigned.search(line):
-                return Place(owner.place.path, number, found.start(1))
+def _assigned(owner: Symbol, name: str) -> Eff[Resolving, Place | None]:
+    """Where a class first assigns an attribute that it does not declare, as `self.name = …`."""
+    assignment = re.compile(rf"\bself\.({re.escape(name)})\b\s*(?::[^=]*)?=(?!=)")
+    for number, line in (yield from lines_of(owner.place.path, owner.place.line, owner.last_line)):
+        if found := assignment.search(line):
+            return Place(owner.place.path, number, found.start(1))
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
 import attrs
@@ -22,10 +22,10 @@ from tidepool.effects.lsp import (
     callers,
     implementations,
     references,
-    snippet,
     subtypes,
 )
 from tidepool.frontier import Relation
+from tidepool.lines import lines_of
 
 SIBLINGS_FOLLOWED: Final = 12
 """Variants whose mentions are followed: code that treats all variants mentions any dozen of them too."""
@@ -78,8 +78,13 @@ FOLLOWED: Final[dict[ChangeKind, tuple[Relation, ...]]] = {
 """What is followed besides the definition's own references, to which every change leads."""
 
 
-def trails(change: Change, symbol: Symbol, siblings: Iterable[Place]) -> list[Trail]:
-    """Every way to follow from the definition that changes."""
+def trails(change: Change, symbol: Symbol, siblings: Iterable[Place], outline: Sequence[Symbol]) -> list[Trail]:
+    """Every way to follow from the definition that changes.
+
+    Args:
+        siblings: the variants next to the one that is added.
+        outline: the definitions of the file that holds the definition.
+    """
     followed = FOLLOWED[change.kind]
     ways = [Trail(Relation.REFERENCE, references(symbol.place), f"the references of {symbol.qualified_name}")]
     ways += [
@@ -92,8 +97,9 @@ def trails(change: Change, symbol: Symbol, siblings: Iterable[Place]) -> list[Tr
     if Relation.SUBTYPE in followed and symbol.kind is SymbolKind.CLASS:
         ways.append(Trail(Relation.SUBTYPE, _descendants(symbol), f"the subclasses of {symbol.qualified_name}"))
     if Relation.PARAMETER in followed and change.member:
-        name = f"the uses of the parameter {change.member}"
-        ways.append(Trail(Relation.PARAMETER, _mentions_of_parameter(symbol, change.member), name))
+        function = _constructor(symbol, outline)
+        name = f"the uses of a parameter {change.member} of {symbol.qualified_name}"
+        ways.append(Trail(Relation.PARAMETER, _mentions_of_parameter(function, change.member), name))
     return ways
 
 
@@ -133,8 +139,14 @@ _NAME: Final = re.compile(r"[^\W\d]\w*")
 
 
 def _derives_from_enum(symbol: Symbol) -> Eff[Following, bool]:
-    head = yield from _definition_lines(symbol)
+    head = yield from _head(symbol)
     return _ENUM_BASE.search(" ".join(line for _, line in head[:5])) is not None
+
+
+def _constructor(symbol: Symbol, outline: Sequence[Symbol]) -> Symbol:
+    """What takes the parameters of a function or of a class."""
+    inside = (other for other in outline if other.container == symbol.qualified_name and other.name == "__init__")
+    return next(inside, symbol) if symbol.kind is SymbolKind.CLASS else symbol
 
 
 def _mentions_elsewhere(variant: Place) -> Eff[Following, tuple[Place, ...]]:
@@ -158,17 +170,39 @@ def _descendants(symbol: Symbol) -> Eff[Following, tuple[Place, ...]]:
 
 
 def _mentions_of_parameter(function: Symbol, name: str) -> Eff[Following, tuple[Place, ...]]:
-    """Where a function's parameter is used; nothing where the function has no such parameter."""
-    for number, line in (yield from _definition_lines(function)):
+    """Where a function's parameter is used; nothing where its signature has no such parameter."""
+    place = _parameter(function, (yield from _head(function)), name)
+    return () if place is None else (yield from references(place))
+
+
+def _parameter(function: Symbol, head: Iterable[tuple[int, str]], name: str) -> Place | None:
+    """Where a parameter is declared: behind the opening parenthesis of the signature, or a comma directly inside it."""
+    depth, inside, may_declare = 0, False, False
+    for number, line in head:
         start = function.place.column + len(function.name) if number == function.place.line else 0
-        if found := re.compile(rf"(?<![\w.]){re.escape(name)}\b(?=\s*[,:=)]|\s*$)").search(line, start):
-            return (yield from references(Place(function.place.path, number, found.start())))
-    return ()
+        for token in _TOKEN.finditer(line, start):
+            sign = token[0]
+            if sign in "([{":
+                inside = inside or (sign == "(" and depth == 0)
+                depth, may_declare = depth + 1, inside and depth == 0
+            elif sign in ")]}":
+                depth -= 1
+                if inside and depth == 0:
+                    return None
+            elif sign == name and may_declare:
+                return Place(function.place.path, number, token.start())
+            else:
+                may_declare = depth == 1 and inside and (sign == "," or (sign == "*" and may_declare))
+    return None
+
+
+_TOKEN: Final = re.compile(r"""\w+|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\#.*|[^\w\s]""")
+"""A word, a string, a comment, or a sign of a line of code."""
 
 
 def _parts_of_alias(alias: Symbol) -> Eff[Following, tuple[Place, ...]]:
     """The names on the right-hand side of an alias: the variants of a union."""
-    lines = yield from _definition_lines(alias)
+    lines = yield from _head(alias)
     (_, first), *_ = lines or [(0, "")]
     after = first.find("=", alias.place.column) + 1
     return tuple(
@@ -184,9 +218,7 @@ _TYPE_OPERATORS: Final = frozenset(
 )
 
 
-def _definition_lines(symbol: Symbol) -> Eff[Following, list[tuple[int, str]]]:
+def _head(symbol: Symbol) -> Eff[Following, list[tuple[int, str]]]:
     """The first lines of a definition from the one that holds its name, numbered."""
     last = min(symbol.last_line, symbol.place.line + DEFINITION_LINES_READ)
-    middles = range(symbol.place.line, last + 1)
-    texts = yield from each(snippet(Place(symbol.place.path, middle, 0)) for middle in middles)
-    return [(middle, text.split("\n")[min(2, middle - 1)]) for middle, text in zip(middles, texts, strict=True) if text]
+    return (yield from lines_of(symbol.place.path, symbol.place.line, last))

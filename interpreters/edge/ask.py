@@ -17,7 +17,7 @@ from interpreters.edge.config import choose_scorer, choose_server
 from interpreters.edge.render import RENDERERS
 from interpreters.lsp.session import Session, open_session
 from interpreters.report import terminal
-from tidepool.domain import NodeContext, ScoutQuery, ScoutResponse, Status, Tag
+from tidepool.domain import ScoutQuery, ScoutResponse, Status, Tag
 from tidepool.eff import Handler, run_async
 from tidepool.effects.gemma import Gemma
 from tidepool.effects.report import Report
@@ -38,9 +38,6 @@ EXIT_CODES: Final = {
     Status.NOT_READY: NO_SERVER,
     Status.UNSUPPORTED: NO_SERVER,
 }
-
-LINES_BEFORE: Final = 2
-"""Lines of a snippet before the one it is about."""
 
 T = TypeVar("T")
 
@@ -129,17 +126,11 @@ async def _until_terminated(work: Coroutine[Any, Any, T]) -> T:
 
 def _print(response: ScoutResponse, request: Request) -> None:
     examples = response.training_examples or ()
-    code = {example.node.location: _focus(example.node) for example in examples}
+    code = {example.node.location: example.node.code.strip() for example in examples}
     if not request.examples:
         response = attrs.evolve(response, training_examples=None)
     RENDERERS[request.output](response, code, sys.stdout)
     sys.stdout.flush()
-
-
-def _focus(node: NodeContext) -> str:
-    """The line of code that a node is about."""
-    lines = node.snippet.split("\n")
-    return lines[min(LINES_BEFORE, node.line - 1, len(lines) - 1)].strip()
 
 
 def _say(what: object, code: int) -> int:

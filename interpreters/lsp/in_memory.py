@@ -13,6 +13,7 @@ from typing import Final
 
 import attrs
 
+from tidepool.domain import LINES_AROUND
 from tidepool.eff import Handler
 from tidepool.effects.lsp import (
     Call,
@@ -34,7 +35,6 @@ from tidepool.effects.lsp import (
 from tidepool.errors import BadAnswer
 
 NAME: Final = "in-memory search"
-LINES_AROUND: Final = 2
 
 
 def in_memory(files: Mapping[str, str]) -> Handler[Lsp]:
