@@ -16,9 +16,9 @@ def silent() -> Handler[Progress | Note]:
 
 
 @contextmanager
-def terminal(stream: TextIO) -> Generator[Handler[Progress | Note]]:
+def terminal(stream: TextIO | None) -> Generator[Handler[Progress | Note]]:
     """A progress bar and notes on a terminal, gone when the block ends; silence where the stream is not a terminal."""
-    if not stream.isatty():
+    if stream is None or not stream.isatty():
         yield silent()
         return
     from rich.console import Console

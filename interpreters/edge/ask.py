@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -60,24 +61,38 @@ class Request:
 
 def ask(request: Request) -> int:
     """Answer a question on standard output and return the command's exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no bars shows question marks
     try:
         with asyncio.Runner() as runner:
-            return runner.run(_until_terminated(_answer(request)))
+            outcome = runner.run(_until_terminated(_answer(request)))
     except ConfigError as error:
         return _say(error, USAGE)
     except KeyboardInterrupt:
         return INTERRUPTED
     except asyncio.CancelledError:
         return TERMINATED
+    try:
+        _print(outcome.response, request)
     except BrokenPipeError:  # whoever read the answer has read enough; Python would complain once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ANSWERED
     except OSError as error:
         return _say(f"the answer cannot be written: {error.strerror}; free some space or write elsewhere", USAGE)
+    return outcome.code if outcome.failure is None else _say(outcome.failure, outcome.code)
 
 
-async def _answer(request: Request) -> int:
-    """Start the language server, explore while it runs, and print the answer."""
+@attrs.frozen
+class Outcome:
+    """What there is to print, the command's exit code, and what went wrong."""
+
+    response: ScoutResponse
+    code: int
+    failure: InterpreterError | None = None
+
+
+async def _answer(request: Request) -> Outcome:
+    """Start the language server, and explore while it runs."""
     server = choose_server(request.server, os.environ)
     scorer = choose_scorer(request.scorer)
     with terminal(sys.stderr) as report:
@@ -89,19 +104,16 @@ async def _answer(request: Request) -> int:
                 request_timeout_s=request.timeout_s,
                 start_timeout_s=request.timeout_s,
             ) as session:
-                response, failure = await _explored(request, scorer, session, report)
-        except InterpreterError as error:
+                return await _explored(request, scorer, session, report)
+        except InterpreterError as failure:
             from tidepool.answer import could_not_look
 
-            _print(could_not_look(error), request)
-            return _say(error, NO_SERVER)
-    _print(response, request)
-    return EXIT_CODES[response.status] if failure is None else _say(failure, NO_SCORER)
+            return Outcome(could_not_look(failure), NO_SERVER, failure)
 
 
 async def _explored(
     request: Request, scorer: Callable[[], Handler[Gemma]], session: Session, report: Handler[Report]
-) -> tuple[ScoutResponse, InterpreterError | None]:
+) -> Outcome:
     """The whole composition: what each effect means on this machine, and the program that is run with it."""
     # Imported only now: the server reads the codebase meanwhile, and these take Python a tenth of a second.
     from interpreters.clock import system_clock
@@ -111,9 +123,10 @@ async def _explored(
     query = ScoutQuery(request.question, tuple(map(Tag, request.tags)), request.budget_nodes, keep_examples=True)
     try:
         handlers = scorer() | language_server(session) | system_clock() | report
-        return await run_async(explore(query), handlers), None
+        response = await run_async(explore(query), handlers)
     except ScorerFailed as failure:
-        return failure.answer, failure
+        return Outcome(failure.answer, NO_SCORER, failure)
+    return Outcome(response, EXIT_CODES[response.status])
 
 
 async def _until_terminated(work: Coroutine[Any, Any, T]) -> T:
@@ -129,8 +142,9 @@ def _print(response: ScoutResponse, request: Request) -> None:
     code = {example.node.location: example.node.code.strip() for example in examples}
     if not request.examples:
         response = attrs.evolve(response, training_examples=None)
-    RENDERERS[request.output](response, code, sys.stdout)
-    sys.stdout.flush()
+    if sys.stdout is not None:  # it is None where the process was started without one
+        RENDERERS[request.output](response, code, sys.stdout)
+        sys.stdout.flush()
 
 
 def _say(what: object, code: int) -> int:

@@ -60,12 +60,17 @@ def choose_server(name: str | None, environ: Mapping[str, str]) -> Server:
     config = _read(file)
     own = config.get("servers", {})
     chosen = str(name or config.get("server", DEFAULT_SERVER))
+    if chosen not in own and chosen not in SERVERS and own:
+        raise ConfigError(
+            f"no language server is called {chosen!r}; yours are {', '.join(own)}, known {', '.join(SERVERS)}"
+        )
     return _own_server(file, chosen, own[chosen]) if chosen in own else known_server(chosen)
 
 
 def _config_file(environ: Mapping[str, str]) -> Path:
-    folder = environ.get("XDG_CONFIG_HOME")
-    return (Path(folder) if folder else Path.home() / ".config") / "tidepool" / "tidepool.toml"
+    # A relative one would be looked for in the current folder, which may be the codebase's: the file names a command.
+    folder = Path(environ.get("XDG_CONFIG_HOME", ""))
+    return (folder if folder.is_absolute() else Path.home() / ".config") / "tidepool" / "tidepool.toml"
 
 
 def _read(file: Path) -> Mapping[str, Any]:
@@ -104,12 +109,15 @@ def _own_server(file: Path, name: str, entry: Mapping[str, Any]) -> Server:
     for key in ("command", "suffixes", "position_encodings"):
         if not all(isinstance(item, str) for item in entry.get(key, ())):
             raise ConfigError(f"{file}: servers.{name}.{key} is to be a list of texts")
+    for key in ("command", "suffixes", "position_encodings"):
+        if key in entry and not entry[key]:
+            raise ConfigError(f"{file}: servers.{name}.{key} is empty: fill it, or leave it out")
     changes = {key: value for key, value in entry.items() if key != "like"}
     if "like" in entry:
         if entry["like"] not in SERVERS:
             raise ConfigError(f"{file}: servers.{name}.like is to be one of {', '.join(SERVERS)}")
         return attrs.evolve(SERVERS[entry["like"]], name=name, **changes)
-    if not entry.get("command"):
+    if "command" not in entry:
         raise ConfigError(f"{file}: servers.{name} needs a command, or a known server that it is `like`")
     return Server(name, **changes)
 
