@@ -31,7 +31,8 @@ def unpacked(package: str, folder: Path) -> Path:
         wheels = folder / "wheels"
         download = (*PIP, "download", "--no-deps", "--only-binary", ":all:", "--dest", str(wheels), package)
         subprocess.run(download, check=True)
-        (wheel,) = wheels.glob(package.replace("==", "-") + "-*.whl")
+        name, _, version = package.partition("==")
+        (wheel,) = wheels.glob(f"{name.replace('-', '_')}-{version}-*.whl")
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(root, [name for name in archive.namelist() if name.endswith((".py", ".pyi"))])
     return root
