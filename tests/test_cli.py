@@ -202,6 +202,19 @@ def test_a_name_is_followed_through_aliases_and_re_exports(scout: Scout, tmp_pat
     assert "pay" in run.names
 
 
+def test_a_member_of_a_value_of_no_known_type_is_found_by_its_name(scout: Scout, tmp_path: Path) -> None:
+    root = write(
+        tmp_path / "root",
+        {
+            "till.py": "class Till:\n    def settle(self) -> int: ...\n",
+            "use.py": "def close(till):\n    return till.settle()\n\n\nTEXT = 'x'.title()\n",
+        },
+    )
+    run = scout("What breaks if I rename Till.settle?", "--format", "json", cwd=root)
+    assert "close" in run.names
+    assert "1 line with `.settle` on values whose type the server cannot tell" in run.answer["summary"]
+
+
 def test_the_environment_of_the_codebase_is_found(scout: Scout, tmp_path: Path) -> None:
     root = write(tmp_path / "root", {"app.py": "import dep\n\nSIZE = dep.Thing().size()\n"})
 

@@ -250,6 +250,18 @@ def test_no_mention_at_all_is_doubted() -> None:
     assert "the references of price (there are none" in response.summary
 
 
+def test_a_name_with_namesakes_is_not_followed_by_its_text() -> None:
+    files = {
+        "a.py": "class A:\n    def get(self): ...\n\n\nclass B:\n    def get(self): ...\n",
+        "b.py": "x = y.get()\n",
+    }
+    blind = in_memory(files) | References.by(lambda op: (op.place,))
+    assert "on values whose type" not in ask("What breaks if I rename get?", files, world=blind).summary
+    files["a.py"] = files["a.py"].partition("\n\n\n")[0]
+    blind = in_memory(files) | References.by(lambda op: (op.place,))
+    assert "1 line with `.get` on values whose type" in ask("What breaks if I rename get?", files, world=blind).summary
+
+
 def test_callers_that_cannot_be_listed_do_not_stop_the_answer() -> None:
     world = _with(Callers, Unsupported("ty", "it has no call hierarchy"), files=SHOP)
     response = ask("What breaks if `find_price` may return None?", SHOP, world=world)

@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from tidepool.change import Change
+from tidepool.change import Change, ChangeKind
 from tidepool.domain import NodeContext, Pointer, Rubric, ScoutResponse, Status, TrainingExample, Verdict
 from tidepool.effects.lsp import Place, Symbol
 from tidepool.errors import InterpreterError, Unsupported
@@ -94,10 +94,11 @@ def not_found(missing: NotFound, limits: Sequence[str] = ()) -> ScoutResponse:
         limits: what could not be looked at, each a clause: the name may be there.
     """
     if not missing.written:
-        advice = "The question names no definition: write the name of what you want to change in backticks."
+        advice = "The question names no definition: say what you want to change, and write its name in backticks."
         return ScoutResponse(advice, Status.NOT_FOUND)
     names = _listed(missing.written)
-    closest = f"; the closest names are {_listed(missing.closest)}" if missing.closest else ""
+    be = "name is" if len(missing.closest) == 1 else "names are"
+    closest = f"; the closest {be} {_listed(missing.closest)}" if missing.closest else ""
     sentences = [f"Nothing named {names} is defined under the root{closest}.", *_not_looked_at(limits)]
     return ScoutResponse(" ".join(sentences), Status.NOT_FOUND)
 
@@ -108,9 +109,9 @@ def could_not_look(error: InterpreterError) -> ScoutResponse:
     return ScoutResponse(f"The codebase could not be looked at: {error}.", status)
 
 
-def group(place: Place, holder: Symbol | None) -> tuple[str, object]:
-    """What shares one pointer: the lines of one definition, its overloads included; at top level each for itself."""
-    return (place.path, holder.qualified_name if holder else place.line)
+def group(place: Place, holder: Symbol | None) -> tuple[str, str]:
+    """What shares one pointer: the lines of one definition, its overloads included, or of a file's top level."""
+    return (place.path, holder.qualified_name if holder else "")
 
 
 def _pointer(change: Change, node: Rated, lines: Sequence[int]) -> Pointer:
@@ -144,9 +145,12 @@ def _summary(
     sentences = [f"To {change.kind}: `{symbol.qualified_name}` ({symbol.place.location})."]
     if likely:
         names = _listed(pointer.what.partition(" (also")[0] for pointer in likely)
-        sentences.append(f"{len(likely)} of {len(pointers)} places are likely to break: {names}.")
+        be = "is" if len(likely) == 1 else "are"
+        sentences.append(f"{len(likely)} of {len(pointers)} places {be} likely to break: {names}.")
     elif not pointers:
         sentences.append("Nothing was rated.")
+    elif change.kind is ChangeKind.CHANGE_BEHAVIOUR:
+        sentences.append(f"Whether the {len(pointers)} places listed break depends on what it does then.")
     elif len(pointers) > 1 or left or limits:
         sentences.append(f"None of the {len(pointers)} places rated is likely to break.")
     else:

@@ -22,14 +22,14 @@ from tidepool.domain import ScoutQuery, ScoutResponse, TrainingExample
 from tidepool.eff import Eff, attempt, each
 from tidepool.effects.clock import Clock, now
 from tidepool.effects.gemma import Gemma, rate_node
-from tidepool.effects.lsp import Lsp, Place, Symbol, document_symbols, hover, snippet, unseen
+from tidepool.effects.lsp import Lsp, Place, Symbol, SymbolKind, document_symbols, hover, snippet, text_mentions, unseen
 from tidepool.effects.report import Report, note, progress
 from tidepool.errors import InterpreterError
 from tidepool.frontier import Frontier, Lead, Relation
 from tidepool.outline import FUNCTIONS, Outline
 from tidepool.resolve import Found, NotFound, resolve
 from tidepool.rules import expected, propagates
-from tidepool.sites import Site, classify
+from tidepool.sites import Site, classify, in_test
 from tidepool.trails import Trail, find_siblings, follow_alias, follow_callers, trails
 
 Exploring: TypeAlias = Gemma | Lsp | Clock | Report
@@ -43,6 +43,15 @@ DEPTH: Final = 3
 
 ALIASES_FOLLOWED: Final = 16
 """Other names for the definition whose mentions are followed."""
+
+UNTYPED_ASKED: Final = 40
+"""Lines with a member's name whose values' types are asked for: enough for a name that says what it is."""
+
+UNTYPED: Final = "Unknown"
+"""What a server calls the type of a value that it cannot tell."""
+
+MEMBERS: Final = frozenset({SymbolKind.METHOD, SymbolKind.PROPERTY, SymbolKind.FIELD})
+"""What is reached through a value, and so found only where the value's type is known."""
 
 CARRIES_FROM_RELEVANCE: Final = 4
 """The relevance from which a place may carry the change on to the callers of the function that holds it."""
@@ -145,6 +154,34 @@ class _Survey:
                     yield from self.could_not_read(f"the variants of {symbol.qualified_name}", error)
         yield from self.add([(Relation.DEFINITION, symbol.place, 0)])
         yield from self.follow(trails(self.change, symbol, siblings, outline))
+        yield from self.follow_untyped()
+
+    def follow_untyped(self) -> Eff[Exploring, None]:
+        """Add the lines that write the name of a member on values whose types the server cannot tell.
+
+        A server ties such a line to no definition. Where the name has a namesake, it could be either's.
+        """
+        symbol = self.found.symbol
+        if symbol.kind not in MEMBERS or self.found.namesakes:
+            return
+        match (yield from attempt(text_mentions(symbol.name), InterpreterError)):
+            case Success(places):
+                unknown = [place for place in places if not self.frontier.is_known(place)]
+                asked = sorted(unknown, key=lambda place: (in_test(place.path), place))[:UNTYPED_ASKED]
+                said = yield from each(attempt(hover(place), InterpreterError) for place in asked)
+                untyped = [
+                    place
+                    for place, text in zip(asked, said, strict=True)
+                    if "Unknown" in (text.value_or(None) or "Unknown")
+                ]
+                yield from self.add(sorted((Relation.UNTYPED, place, 0) for place in untyped))
+                if untyped:
+                    count = f"{len(untyped)} line{'s' * (len(untyped) > 1)}"
+                    self.limits.append(f"{count} with `.{symbol.name}` on values whose type the server cannot tell")
+                if len(unknown) > len(asked):
+                    self.limits.append(f"{len(unknown) - len(asked)} more lines with `.{symbol.name}`")
+            case Failure(error):
+                yield from self.could_not_read(f"the text for `.{symbol.name}`", error)
 
     def follow(self, ways: Sequence[Trail]) -> Eff[Exploring, None]:
         """Add the leads that the trails answer."""

@@ -23,6 +23,7 @@ class Relation(IntEnum):
     REFERENCE = 5  # it mentions the definition
     ALIAS = 6  # it mentions another name for the definition
     CALLER = 7  # it calls a function that the change carries on to
+    UNTYPED = 8  # it writes the name of the definition on a value whose type the server cannot tell
 
 
 @attrs.frozen

@@ -106,8 +106,11 @@ def resolve(change: Change) -> Eff[Resolving, Found | NotFound]:
 def _definitions(target: Target, reading: Reading) -> Eff[Resolving, list[Symbol]]:
     """Every definition of this name; of the named container only, or of what it derives from, where it has one."""
     symbols = yield from _exactly(target.name, reading)
-    inside = [symbol for symbol in symbols if _is_inside(symbol, target.container)]
-    if inside or not target.container:
+    wanted = [part for part in target.container.split(".") if part]
+    inside = [symbol for symbol in symbols if _around(symbol)[-len(wanted) :] == wanted or not wanted]
+    # A package may offer the name of a module inside of it: `httpx.get` is defined in `httpx._api`.
+    inside = inside or [symbol for symbol in symbols if _in_order(wanted, _around(symbol))]
+    if inside or not wanted:
         return inside
     above, _, name = target.container.rpartition(".")
     for owner in (yield from _definitions(Target(name, above), reading)):
@@ -175,12 +178,11 @@ def _exactly(name: str, reading: Reading) -> Eff[Resolving, list[Symbol]]:
     paths = paths[:OUTLINES_READ]
     yield from _read(paths, reading)
     names = {symbol.name for symbol in same}
-    unique = {
-        (path, symbol.qualified_name): symbol
-        for path in paths
-        for symbol in reading.outlines.get(path, ())
-        if symbol.name in names
-    }
+    unique: dict[tuple[str, str], Symbol] = {}
+    for symbol in (symbol for path in paths for symbol in reading.outlines.get(path, ()) if symbol.name in names):
+        key = (symbol.place.path, symbol.qualified_name)
+        if key not in unique or unique[key].kind is not SymbolKind.PROPERTY:  # of overloads the last is the function
+            unique[key] = symbol
     return list(unique.values())
 
 
@@ -200,12 +202,15 @@ def _read(paths: Iterable[str], reading: Reading) -> Eff[DocumentSymbols, None]:
         raise failures[0]
 
 
-def _is_inside(symbol: Symbol, container: str) -> bool:
-    """Whether a dotted container, `Class` or `package.module` or both, is what stands around the symbol."""
-    wanted = [part for part in container.split(".") if part]
+def _around(symbol: Symbol) -> list[str]:
+    """The names of what stands around a symbol: packages, module, and definitions, from the outside in."""
     module = re.sub(r"(/__init__)?\.\w+$", "", symbol.place.path).split("/")
-    around = [*module, *(part for part in symbol.container.split(".") if part)]
-    return not wanted or around[-len(wanted) :] == wanted
+    return [*module, *(part for part in symbol.container.split(".") if part)]
+
+
+def _in_order(wanted: Iterable[str], names: Iterable[str]) -> bool:
+    left = iter(names)
+    return all(part in left for part in wanted)
 
 
 def _assigned(owner: Symbol, name: str) -> Eff[Resolving, Place | None]:

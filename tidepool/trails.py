@@ -120,7 +120,7 @@ def find_siblings(symbol: Symbol, outline: Iterable[Symbol]) -> Eff[Following, t
         symbol: the definition that gets another variant.
         outline: the definitions of its file.
     """
-    inside = [other for other in outline if other.container == symbol.qualified_name and other.name[0] != "_"]
+    inside = [other for other in outline if other.container == symbol.qualified_name and not other.name.startswith("_")]
     if symbol.kind in (SymbolKind.CLASS, SymbolKind.ENUM):
         values = [other.place for other in inside if other.kind in _VALUES]
         if symbol.kind is SymbolKind.ENUM or (yield from _derives_from_enum(symbol)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -15,7 +16,7 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from interpreters.edge.config import choose_scorer, choose_server
-from interpreters.edge.render import RENDERERS
+from interpreters.edge.render import RENDERERS, printable
 from interpreters.lsp.session import Session, open_session
 from interpreters.report import terminal
 from tidepool.domain import ScoutQuery, ScoutResponse, Status, Tag
@@ -74,7 +75,8 @@ def ask(request: Request) -> int:
     except asyncio.CancelledError:
         return TERMINATED
     try:
-        _print(outcome.response, request)
+        if outcome.failure is None or outcome.response.pointers or request.output == "json":
+            _print(outcome.response, request)
     except BrokenPipeError:  # whoever read the answer has read enough; Python would complain once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
@@ -142,11 +144,12 @@ def _print(response: ScoutResponse, request: Request) -> None:
     code = {example.node.location: example.node.code.strip() for example in examples}
     if not request.examples:
         response = attrs.evolve(response, training_examples=None)
-    if sys.stdout is not None:  # it is None where the process was started without one
-        RENDERERS[request.output](response, code, sys.stdout)
-        sys.stdout.flush()
+    if sys.stdout is None:  # as where the process was started with it closed
+        raise OSError(errno.EBADF, "standard output is closed")
+    RENDERERS[request.output](response, code, sys.stdout)
+    sys.stdout.flush()
 
 
 def _say(what: object, code: int) -> int:
-    print(f"semantic-scout: {what}", file=sys.stderr)
+    print(f"semantic-scout: {printable(str(what))}", file=sys.stderr)
     return code

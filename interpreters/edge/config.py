@@ -57,20 +57,25 @@ def choose_server(name: str | None, environ: Mapping[str, str]) -> Server:
         ConfigError: there is none, or the configuration cannot be used.
     """
     file = _config_file(environ)
-    config = _read(file)
+    config = _read(file) if file is not None else {}
     own = config.get("servers", {})
     chosen = str(name or config.get("server", DEFAULT_SERVER))
     if chosen not in own and chosen not in SERVERS and own:
         raise ConfigError(
             f"no language server is called {chosen!r}; yours are {', '.join(own)}, known {', '.join(SERVERS)}"
         )
-    return _own_server(file, chosen, own[chosen]) if chosen in own else known_server(chosen)
+    return _own_server(file, chosen, own[chosen]) if file is not None and chosen in own else known_server(chosen)
 
 
-def _config_file(environ: Mapping[str, str]) -> Path:
+def _config_file(environ: Mapping[str, str]) -> Path | None:
     # A relative one would be looked for in the current folder, which may be the codebase's: the file names a command.
     folder = Path(environ.get("XDG_CONFIG_HOME", ""))
-    return (folder if folder.is_absolute() else Path.home() / ".config") / "tidepool" / "tidepool.toml"
+    if not folder.is_absolute():
+        try:
+            folder = Path.home() / ".config"
+        except RuntimeError:  # nobody has a home in some containers
+            return None
+    return folder / "tidepool" / "tidepool.toml"
 
 
 def _read(file: Path) -> Mapping[str, Any]:

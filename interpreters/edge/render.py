@@ -5,6 +5,8 @@ Code is untrusted text: what would move a terminal's cursor or turn the directio
 
 from __future__ import annotations
 
+import json
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Final, TextIO
@@ -30,7 +32,7 @@ def as_table(response: ScoutResponse, code: Mapping[str, str], stream: TextIO) -
         table = Table(show_lines=False, pad_edge=False, box=None, header_style="bold")
         table.add_column("risk", no_wrap=True)
         table.add_column("what and where", ratio=2, overflow="fold")
-        table.add_column("why, and what to do", ratio=3)
+        table.add_column("why, and what to do", ratio=4)
         for pointer in response.pointers:
             style = RISK_STYLES[pointer.risk]
             where = Text.assemble((printable(pointer.what), "bold"), "\n", (printable(pointer.location), "dim"))
@@ -41,7 +43,9 @@ def as_table(response: ScoutResponse, code: Mapping[str, str], stream: TextIO) -
                 ("\n→ " + printable(pointer.action) + "\n", "italic"),
             )
             table.add_row(Text(bar(pointer.risk), style), where, why)
-        console.print(table)
+        with console.capture() as drawn:
+            console.print(table)
+        stream.write(re.sub(r" +$", "", drawn.get(), flags=re.MULTILINE))
     console.print(Text(printable(response.summary), "bold"))
 
 
@@ -58,7 +62,8 @@ def as_json(response: ScoutResponse, _code: Mapping[str, str], stream: TextIO) -
     """Print the `ScoutResponse` of the wire format."""
     from tidepool.wire import dumps
 
-    stream.write(dumps(response) + "\n")
+    text = dumps(response)  # what it escapes by itself keeps the json valid, not a terminal safe
+    stream.write("".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text) + "\n")
 
 
 RENDERERS: Final[Mapping[str, Callable[[ScoutResponse, Mapping[str, str], TextIO], None]]] = {
@@ -81,18 +86,30 @@ def printable(text: str) -> str:
 
 
 def _row(pointer: Pointer, line: str) -> str:
-    code = printable(line).replace("`", "'")
     cells = [
         f"{pointer.risk}/5",
         _cell(pointer.what),
-        f"`{_cell(pointer.location)}`",
-        f"`{code}`".replace("|", "\\|") if code else "",
+        _code(pointer.location),
+        _code(line) if line else "",
         _cell(pointer.reasoning),
         _cell(pointer.action),
     ]
     return f"| {' | '.join(cells)} |"
 
 
+def _code(text: str) -> str:
+    """Text as code in a cell; what would end the code or the cell is replaced."""
+    return f"`{printable(text).replace('`', chr(39)).replace('|', _BAR)}`"
+
+
 def _cell(text: str) -> str:
-    """Text that cannot break out of a markdown table, nor become html."""
-    return printable(text).replace("|", "\\|").replace("<", "&lt;")
+    """Prose in a cell: names stay code, and nothing else is markdown or html."""
+    parts = printable(text).split("`")
+    closed = parts if len(parts) % 2 else [*parts[:-2], parts[-2] + "'" + parts[-1]]
+    shown = (part.replace("|", _BAR) if at % 2 else _MARKUP.sub(r"\\\g<0>", part) for at, part in enumerate(closed))
+    return "`".join(shown)
+
+
+_BAR: Final = "\\|"
+_MARKUP: Final = re.compile(r"[\\*\[\]<>&|!]")
+"""What prose may hold that markdown or html would read as more than itself."""

@@ -16,7 +16,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
 import attrs
 
-from interpreters.lsp.project import NOT_SOURCE
+from interpreters.lsp.project import is_passed_over, is_virtual
 from tidepool.effects.lsp import Place
 from tidepool.errors import BadAnswer
 
@@ -140,12 +140,15 @@ class Codebase:
 
     def _is_foreign(self, folder: str) -> bool:
         """Whether what stands in a folder is other people's code."""
-        known = self._foreign.get(folder)
-        if known is None:
-            above, _, name = folder.rpartition("/")
-            known = name in NOT_SOURCE or self._is_foreign(above) or (self.root / folder / "pyvenv.cfg").is_file()
-            self._foreign[folder] = known
-        return known
+        unknown: list[str] = []
+        while (foreign := self._foreign.get(folder)) is None:
+            unknown.append(folder)
+            folder = folder.rpartition("/")[0]
+        for below in reversed(unknown):  # in a loop: folders may be nested deeper than calls
+            above, _, name = below.rpartition("/")
+            foreign = foreign or is_passed_over(above.rpartition("/")[2], name) or is_virtual(self.root / below)
+            self._foreign[below] = foreign
+        return foreign
 
     def _remember(self, full: str, text: Text) -> None:
         """Keep a text; the least recently used ones make room for it."""

@@ -140,7 +140,10 @@ class Conversation:
         reason: Exception = Lost()
         self._process.inbox.listen(self._take, self._needs_client.set)
         try:
-            client = (await self._client_class())(self._process, self, self._answers())
+            client_class = await self._client_class()
+            if client_class is None:
+                return
+            client = client_class(self._process, self, self._answers())
             self._process.inbox.ignore()
             for msg_id, waiting in self._waiting.items():
                 client.adopt(msg_id, waiting.method, partial(self._settle, waiting), partial(self._refuse, waiting))
@@ -152,14 +155,20 @@ class Conversation:
             why = f"does not speak the language server protocol: {garbled}; check its command"
             reason = BadAnswer(self._name, why)
         finally:
+            self._process.inbox.ignore()
             self.lost = reason
             self._fail_all(reason)
 
-    async def _client_class(self) -> type[Client]:
-        """The client of pygls: at once if it was imported before, else when the first requests have had their time."""
+    async def _client_class(self) -> type[Client] | None:
+        """The client of pygls: at once if it was imported before, else when the first requests have had their time.
+
+        There is none where the server ended meanwhile and left nothing to read.
+        """
         if "interpreters.lsp.rpc" not in sys.modules:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._needs_client.wait(), self._alone_s)
+                if self._process.inbox.at_end:
+                    return None
         return await _in_background(_load)
 
     def _take(self, message: bytes) -> bool:
@@ -168,11 +177,14 @@ class Conversation:
             data = json.loads(message)
         except (ValueError, RecursionError):
             data = None
-        if isinstance(data, dict) and data.keys() == _PLAIN_ANSWER and data["id"] in self._waiting:
-            self._settle(self._waiting[data["id"]], data["result"])
-            self.heard()
-            return True
-        return False
+        if not isinstance(data, dict) or data.keys() != _PLAIN_ANSWER:
+            return False
+        msg_id = data["id"]
+        if not isinstance(msg_id, str) or msg_id not in self._waiting:
+            return False
+        self._settle(self._waiting[msg_id], data["result"])
+        self.heard()
+        return True
 
     def _settle(self, waiting: _Waiting, result: Any) -> None:
         if not waiting.answer.done():  # else it is too late: nobody waits for it any more

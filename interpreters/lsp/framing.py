@@ -64,6 +64,11 @@ class Inbox:
         """
         self._listener = (take, otherwise)
 
+    @property
+    def at_end(self) -> bool:
+        """Whether everything was read and nothing more will come."""
+        return self._closed and not self._bytes
+
     def ignore(self) -> None:
         """Listen no more."""
         self._listener = None
@@ -114,6 +119,8 @@ class Inbox:
         if headers is None:
             begins = _HEADERS_BEGIN.startswith(self._bytes[: len(_HEADERS_BEGIN)])
             taken = begins and b"\r\n\r\n" not in self._bytes
+        elif int(headers.group(1)) > MAX_MESSAGE_BYTES:
+            taken = False
         else:
             end = headers.end() + int(headers.group(1))
             if end > len(self._bytes):

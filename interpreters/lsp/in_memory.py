@@ -30,6 +30,7 @@ from tidepool.effects.lsp import (
     Subtypes,
     Symbol,
     SymbolKind,
+    TextMentions,
     Unseen,
 )
 from tidepool.errors import BadAnswer
@@ -57,6 +58,7 @@ def in_memory(files: Mapping[str, str]) -> Handler[Lsp]:
         | Subtypes.by(lambda op: codebase.subtypes(codebase.word(op.place)))
         | Callers.by(lambda op: codebase.callers(codebase.word(op.place)))
         | Snippet.by(lambda op: codebase.snippet(op.place))
+        | TextMentions.by(lambda op: codebase.attributes(op.name))
         | Unseen.by(lambda op: ())
     )
 
@@ -95,6 +97,9 @@ class _Codebase:
             for number, line in enumerate(self.lines[path], start=1)
             for found in (word.finditer(line.partition("#")[0]) if name else ())
         )
+
+    def attributes(self, name: str) -> tuple[Place, ...]:
+        return tuple(place for place in self.mentions(name) if self.line(place)[: place.column].rstrip().endswith("."))
 
     def subtypes(self, name: str) -> tuple[Symbol, ...]:
         head = re.compile(rf"class\s+\w+\s*\(.*\b{re.escape(name)}\b")

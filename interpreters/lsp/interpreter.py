@@ -14,6 +14,7 @@ import attrs
 from interpreters.lsp.answers import Answers, Item
 from interpreters.lsp.columns import Columns
 from interpreters.lsp.session import Session
+from interpreters.lsp.text import lines_that_write
 from tidepool.eff import AsyncHandler
 from tidepool.effects.lsp import (
     Call,
@@ -29,11 +30,12 @@ from tidepool.effects.lsp import (
     Snippet,
     Subtypes,
     Symbol,
+    TextMentions,
     Unseen,
 )
 from tidepool.errors import BadAnswer, InvalidData
 
-FILES_NAMED: Final = 3  # of those that could not be read; the others are counted
+NAMED: Final = 3  # of the files, or folders, that were not read; the others are counted
 
 T = TypeVar("T")
 
@@ -51,6 +53,7 @@ def language_server(session: Session) -> AsyncHandler[Lsp]:
         | Subtypes.by_async(asked.subtypes)
         | Callers.by_async(asked.callers)
         | Snippet.by(lambda op: session.codebase.snippet(op.place))
+        | TextMentions.by_async(asked.text_mentions)
         | Unseen.by_async(asked.unseen)
     )
 
@@ -71,11 +74,18 @@ class _Asked:
             self.session.has_found_something()
         return found
 
+    async def text_mentions(self, op: TextMentions) -> tuple[Place, ...]:
+        root, suffixes = self.session.codebase.root, self.session.server.suffixes
+        return await asyncio.to_thread(lines_that_write, root, suffixes, op.name)
+
     async def unseen(self, _: Unseen) -> tuple[str, ...]:
-        files = await asyncio.shield(self.session.unread())
-        more = f" and {len(files) - FILES_NAMED} more" if len(files) > FILES_NAMED else ""
-        passed_over = [f"not read, for not being UTF-8 or for their names: {', '.join(files[:FILES_NAMED])}{more}"]
-        return (*(passed_over if files else ()), *self.session.notes)
+        unread = await asyncio.shield(self.session.unread())
+        reasons = {
+            "for not being UTF-8 or for their names": unread.files,
+            "as copies or as other people's code": unread.folders,
+        }
+        passed_over = (f"not read, {reason}: {_some(names)}" for reason, names in reasons.items() if names)
+        return (*passed_over, *self.session.notes)
 
     async def _found(self, name: str) -> tuple[Symbol, ...]:
         return await self._ask("workspace/symbol", {"query": name}, None, Answers.found, whole=True)
@@ -159,6 +169,11 @@ class _Asked:
 def _merged(symbol: Symbol, known: Symbol | None) -> Symbol:
     """A symbol as the outline has it. What the hierarchy knows of its extent may go further: to its last call."""
     return symbol if known is None else attrs.evolve(known, last_line=max(known.last_line, symbol.last_line))
+
+
+def _some(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _by_place(symbol: Symbol) -> tuple[Place, str]:

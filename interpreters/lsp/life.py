@@ -127,8 +127,7 @@ class Life:
                         if not self._launch.server.idles_at_exit:
                             await self.process.exited()
         finally:
-            await self.process.end()
-            await self.conversation.close()
+            await _part(self.process, self.conversation)
 
     def show(self, path: str) -> None:
         """Open a file for a server that answers only about those that are open."""
@@ -191,22 +190,23 @@ async def _greet(launch: Launch, process: ServerProcess) -> Life:
         return Life(launch, process, conversation, capabilities)
     except Lost:
         await process.ends_by_itself()
-        await _abandon(process, conversation)
+        await _part(process, conversation)
         raise Unavailable(server.name, f"ended before it was ready: {process.obituary()}; {_by_hand(launch)}") from None
     except TimedOut:
-        await _abandon(process, conversation)
+        await _part(process, conversation)
         within = f"within {launch.start_timeout_s:g} s"
         raise Unavailable(server.name, f"did not answer initialize {within}; {_by_hand(launch)}") from None
     except BaseException:
-        await _abandon(process, conversation)
+        await _part(process, conversation)
         raise
 
 
-async def _abandon(process: ServerProcess, conversation: Conversation) -> None:
+async def _part(process: ServerProcess, conversation: Conversation) -> None:
+    """Listen no more, then end it: what a dying server writes is not worth reading."""
     try:
-        await process.end()
-    finally:
         await conversation.close()
+    finally:
+        await process.end()
 
 
 def _by_hand(launch: Launch) -> str:

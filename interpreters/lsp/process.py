@@ -15,10 +15,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self, TypeVar, cast
 
 from interpreters.lsp.framing import Inbox
 from interpreters.lsp.plain import plain
+
+T = TypeVar("T")
 
 GUARDED: Final = sys.platform != "win32"
 _GUARD: Final = Path(__file__).with_name("guard.py")
@@ -54,15 +56,27 @@ class ServerProcess(asyncio.SubprocessProtocol):
         Raises:
             OSError: the system cannot start it.
         """
-        loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        # Not cancelled half-way: asyncio would poll the process then, and its watcher complain of one it cannot find.
+        starting = asyncio.ensure_future(cls._started(command, cwd, environ, ours, theirs))
+        try:
+            return await undisturbed(starting)
+        except asyncio.CancelledError:
+            if not starting.cancelled() and starting.exception() is None:
+                await starting.result().end()
+            raise
+
+    @classmethod
+    async def _started(
+        cls, command: Sequence[str], cwd: Path, environ: Mapping[str, str], ours: socket.socket, theirs: socket.socket
+    ) -> Self:
         with theirs:
-            ours.setblocking(False)
             try:
-                _, process = await loop.subprocess_exec(
+                _, process = await asyncio.get_running_loop().subprocess_exec(
                     lambda: cls(ours), *_guarded(command, theirs), cwd=cwd, env=environ, **_apart(theirs)
                 )
-            except BaseException:  # a cancellation as well: whatever came up is killed by its guard
+            except BaseException:  # whatever came up is killed by its guard
                 ours.close()
                 raise
         return process
@@ -192,17 +206,19 @@ def _apart(lifeline: socket.socket) -> dict[str, Any]:
     return {"pass_fds": [lifeline.fileno()], "start_new_session": True} if GUARDED else {}
 
 
-async def undisturbed(task: asyncio.Future[None]) -> None:
-    """Wait until a task has ended even where this one is cancelled meanwhile; the cancellation is raised then."""
+async def undisturbed(task: asyncio.Future[T]) -> T:
+    """The result of a task that is waited for even where this one is cancelled; the cancellation is raised then."""
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError as error:
             cancelled = error
+        except Exception:  # noqa: BLE001 - raised below
+            break
     if cancelled is not None:
         raise cancelled
-    task.result()
+    return task.result()
 
 
 def _manner(code: int | None) -> str:

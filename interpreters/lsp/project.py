@@ -7,6 +7,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -19,11 +20,16 @@ from tidepool.errors import ConfigError
 NOT_SOURCE: Final = frozenset(
     {
         ".bzr", ".direnv", ".eggs", ".git", ".hg", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".svn",
-        ".tox", ".venv", "__pycache__", "__pypackages__", "node_modules", "site-packages", "venv",
+        ".tox", ".venv", "__pycache__", "__pypackages__", "node_modules", "site-packages",
     }
 )  # fmt: skip
 """Folders that hold other people's code, or none: what stands in them is not the codebase's."""
 
+COPIES: Final = ("build/lib", "build/lib.*")  # where setuptools puts what it builds: every name is defined there again
+"""Patterns of folders that hold copies of the codebase, by their own name and that of the folder they stand in."""
+
+_UNMISTAKABLE: Final = frozenset({"__pycache__", "node_modules"})  # as are the ones with a dot
+_MAX_FOLDERS: Final = 50  # passed over that are looked into for source files
 _MAX_ENTRIES: Final = 200_000  # looked at before giving up on finding a source file: a second or two
 _SAMPLED_FILES: Final = 400  # looked at for landmarks, so that they come from several corners of the codebase
 _SAMPLED_BYTES: Final = 65_536
@@ -98,22 +104,46 @@ def find_environment(root: Path, explicit: Path | str | None, environ: Mapping[s
     if active := environ.get("VIRTUAL_ENV"):
         places.append((Path(active), Origin.ACTIVE))
     for folder, origin in places:
-        if _is_virtual(folder):
+        if is_virtual(folder):
             return Environment(folder, _python_of(folder), virtual=True, origin=origin)
     return None
 
 
 def source_files(root: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     """The files whose names end in one of `suffixes`, breadth first and in order; links are not followed."""
+    return _walk(root, suffixes, [])
+
+
+def is_passed_over(above: str, name: str) -> bool:
+    """Whether a folder counts as no part of the codebase, by its name and that of the folder it stands in."""
+    return name in NOT_SOURCE or (above == "build" and any(fnmatchcase(f"build/{name}", copy) for copy in COPIES))
+
+
+def is_virtual(folder: Path) -> bool:
+    """Whether a folder is a virtual environment; one that cannot be looked into is none."""
+    return _is_file(folder / "pyvenv.cfg")
+
+
+def _walk(root: Path, suffixes: tuple[str, ...], passed_over: list[Path]) -> Iterator[Path]:
+    """As `source_files`; the folders that are passed over and might be taken for the codebase's are added to a list."""
     folders = deque([root])
     looked_at = 0
     while folders and looked_at < _MAX_ENTRIES:
-        for entry in _entries(folders.popleft()):
+        folder = folders.popleft()
+        above = "" if folder == root else folder.name
+        entries = _entries(folder)
+        if above and any(entry.name == "pyvenv.cfg" for entry in entries):
+            continue
+        for entry in entries:
             looked_at += 1
             if entry.name.endswith(suffixes) and entry.is_file(follow_symlinks=False):
                 yield Path(entry.path)
-            elif entry.name not in NOT_SOURCE and entry.is_dir(follow_symlinks=False):
-                folders.append(Path(entry.path))
+            elif entry.is_dir(follow_symlinks=False):
+                over = is_passed_over(above, entry.name)
+                if not over:
+                    folders.append(Path(entry.path))
+                elif not entry.name.startswith(".") and entry.name not in _UNMISTAKABLE:
+                    passed_over.append(Path(entry.path))
 
 
 def landmarks(root: Path, suffixes: tuple[str, ...], most: int) -> Mapping[str, str]:
@@ -158,13 +188,14 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def _named(path: Path) -> Environment:
     """The environment that the user named by its folder or by its interpreter."""
-    if _is_virtual(path):
+    if is_virtual(path):
         return Environment(path, _python_of(path), virtual=True, origin=Origin.NAMED)
-    if not path.is_file() or not os.access(path, os.X_OK):
-        what = "is no virtual environment" if path.is_dir() else "cannot be run" if path.exists() else "does not exist"
+    if not _is_file(path) or not os.access(path, os.X_OK):
+        there = os.path.lexists(path)
+        what = "is no virtual environment" if os.path.isdir(path) else "cannot be run" if there else "does not exist"  # noqa: PTH112
         raise ConfigError(f"{path} {what}: name an interpreter or the folder of a virtual environment with --python")
     folder = path.parent.parent  # not resolved: in a virtual environment the interpreter is a link out of it
-    virtual = _is_virtual(folder)
+    virtual = is_virtual(folder)
     return Environment(folder if virtual else path.resolve().parent.parent, path, virtual, Origin.NAMED)
 
 
@@ -172,8 +203,8 @@ def _python_of(folder: Path) -> Path:
     return folder / "Scripts" / "python.exe" if os.name == "nt" else folder / "bin" / "python"
 
 
-def _is_virtual(folder: Path) -> bool:
-    return (folder / "pyvenv.cfg").is_file()
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 - pathlib's raises where it cannot tell: a name too long, a closed folder
 
 
 def _reason(error: Exception) -> str:
@@ -190,13 +221,30 @@ def search_path(root: Path, pythonpath: str) -> str:
     return os.pathsep.join(entry for entry in entries if Path(entry).resolve() not in root.parents)
 
 
-def unread(root: Path, suffixes: tuple[str, ...]) -> tuple[str, ...]:
-    """The source files, relative to the root, that are passed over: not UTF-8, or with control characters in the name.
+@attrs.frozen
+class Unread:
+    """What is passed over, relative to the root.
 
-    A server says nothing of the first. The second cannot be shown to anybody as they are.
+    Attributes:
+        files: source files that are not UTF-8, of which a server says nothing, or that have control characters in
+            their names, which cannot be shown to anybody as they are.
+        folders: folders with source files that count as copies or as other people's code, and may yet be neither.
+            Left out are those that nobody writes in: `.git`, `node_modules`, virtual environments, caches.
     """
-    files = ((str(file.relative_to(root)), file) for file in source_files(root, suffixes))
-    return tuple(plain(name) for name, file in files if not (name.isprintable() and _is_utf8(file)))
+
+    files: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+
+
+def unread(root: Path, suffixes: tuple[str, ...]) -> Unread:
+    """Look for what is passed over under a root."""
+    passed_over: list[Path] = []
+    files = [(str(file.relative_to(root)), file) for file in _walk(root, suffixes, passed_over)]
+    folders = [folder for folder in passed_over[:_MAX_FOLDERS] if next(source_files(folder, suffixes), None)]
+    return Unread(
+        tuple(plain(name) for name, file in files if not (name.isprintable() and _is_utf8(file))),
+        tuple(plain(folder.relative_to(root).as_posix()) for folder in folders),
+    )
 
 
 def _is_utf8(file: Path) -> bool:

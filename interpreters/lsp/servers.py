@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import attrs
 
-from interpreters.lsp.project import NOT_SOURCE, Environment, Origin
+from interpreters.lsp.project import COPIES, NOT_SOURCE, Environment, Origin
 from tidepool.errors import ConfigError, Unavailable
 
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -78,11 +78,12 @@ TY: Final = Server(
         "diagnosticMode": "workspace",
         "untrustedWorkspace": True,  # it then runs no other program
         "configuration": {
-            # What the codebase does not want checked breaks all the same: its own lists are overruled. The last
-            # pattern that matches decides, so what is no source is left out again at the end.
+            # What the codebase does not want checked, or does not share, breaks all the same: its own lists are
+            # overruled. The last pattern that matches decides, so what is no source is left out again at the end.
             "src": {
                 "include": ["**"],
-                "exclude": ["!**", *(f"**/{name}/" for name in (*sorted(NOT_SOURCE), "_build", "dist"))],
+                "exclude": ["!**", *(f"**/{folder}/" for folder in (*sorted(NOT_SOURCE), *COPIES))],
+                "respect-ignore-files": False,
             },
             "environment": {
                 "python": "{named}"
@@ -203,8 +204,11 @@ def find_command(server: Server, environ: Mapping[str, str]) -> tuple[str, ...]:
     """The server's command, its program as an absolute path.
 
     Raises:
+        ConfigError: the command is empty.
         Unavailable: there is no such program.
     """
+    if not server.command or not server.command[0]:
+        raise ConfigError(f"the command of the language server {server.name} is empty: name its program")
     program, *arguments = server.command
     found = shutil.which(program, path=str(Path(sys.executable).parent)) or shutil.which(program, path=_path(environ))
     if found is None:

@@ -20,7 +20,7 @@ from interpreters.lsp.codebase import Codebase
 from interpreters.lsp.conversation import Postponed
 from interpreters.lsp.framing import Lost, TimedOut
 from interpreters.lsp.life import Launch, Life, begin
-from interpreters.lsp.project import check_root, find_environment, landmarks, search_path, unread
+from interpreters.lsp.project import Unread, check_root, find_environment, landmarks, search_path, unread
 from interpreters.lsp.readiness import size, wait_until_read
 from interpreters.lsp.servers import TY, Server, fill, find_command, told_of
 from tidepool.errors import BadAnswer, InterpreterError, Unavailable, Unsupported
@@ -105,7 +105,7 @@ class Session:
         self._closed = False
         self._failure: InterpreterError | None = None
         self._landmarks: Mapping[str, str] | None = None
-        self._unread: asyncio.Future[tuple[str, ...]] | None = None
+        self._unread: asyncio.Future[Unread] | None = None
 
     @property
     def encoding(self) -> str:
@@ -128,8 +128,8 @@ class Session:
         """Start the server."""
         await self._living()
 
-    def unread(self) -> asyncio.Future[tuple[str, ...]]:
-        """The source files that are passed over; the first call begins to look for them, in a thread."""
+    def unread(self) -> asyncio.Future[Unread]:
+        """The source files and folders that are passed over; the first call begins to look for them, in a thread."""
         if self._unread is None:
             look = asyncio.to_thread(unread, self.codebase.root, self.server.suffixes)
             self._unread = asyncio.ensure_future(look)

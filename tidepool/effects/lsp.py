@@ -155,6 +155,13 @@ class Snippet(Op[str]):
 
 
 @operation
+class TextMentions(Op[tuple[Place, ...]]):
+    """Where does the text of the codebase write `.name`, whatever that is there? At the name, one place a line."""
+
+    name: str
+
+
+@operation
 class Unseen(Op[tuple[str, ...]]):
     """What could the server not see so far, and what else limits its answers? Each a clause, such as a file's name."""
 
@@ -169,6 +176,7 @@ Lsp: TypeAlias = (
     | Subtypes
     | Callers
     | Snippet
+    | TextMentions
     | Unseen
 )
 
@@ -216,6 +224,11 @@ def callers(place: Place) -> Callers:
 def snippet(place: Place) -> Snippet:
     """What is written on this line and around it?"""
     return Snippet(place)
+
+
+def text_mentions(name: str) -> TextMentions:
+    """Where does the text of the codebase write `.name`?"""
+    return TextMentions(name)
 
 
 def unseen() -> Unseen:
