@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.questions import IN_OTHER_WORDS, PHRASINGS, Asked
-from tidepool.change import MEANINGS, TARGETS_KEPT, Change, ChangeKind, Target, read_change
+from tidepool.change import TARGETS_KEPT, Change, ChangeKind, Target, read_change
 from tidepool.domain import QueryContext, Tag
+from tidepool.question.meanings import MEANINGS
 from tidepool.question.phrases import sentences
 from tidepool.question.phrasings import MENTIONING, TELLING, Table, deeds
 from tidepool.question.vocabulary import LETTER_OF, LETTERS, spellings

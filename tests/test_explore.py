@@ -257,7 +257,7 @@ def test_a_name_with_namesakes_is_not_followed_by_its_text() -> None:
     }
     blind = in_memory(files) | References.by(lambda op: (op.place,))
     assert "on values whose type" not in ask("What breaks if I rename get?", files, world=blind).summary
-    files["a.py"] = files["a.py"].partition("\n\n\n")[0]
+    files["a.py"] = one
     blind = in_memory(files) | References.by(lambda op: (op.place,))
     assert "1 line with `.get` on values whose type" in ask("What breaks if I rename get?", files, world=blind).summary
 

@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from enum import StrEnum
 from functools import cache, lru_cache
 from typing import Final
 
 import attrs
 
 from tidepool.domain import QueryContext, Tag
+from tidepool.kinds import NAMING_KINDS, OPTIONAL_KINDS, OWNER_KINDS, PART_KINDS, TYPE_KINDS, ChangeKind
+from tidepool.question.defaults import tells_a_default
+from tidepool.question.meanings import MEANINGS
 from tidepool.question.phrases import sentences
 from tidepool.question.phrasings import MENTIONING, PARTS, TELLING, Deed, deeds, is_code
 from tidepool.question.slots import with_a_slot_quoted, with_parts_quoted
 from tidepool.question.vocabulary import LETTERS
 from tidepool.question.words import Mention, words_of
 
-
-class ChangeKind(StrEnum):
-    """What is done to a definition."""
-
-    ADD_VARIANT = "add a variant"
-    REMOVE_VARIANT = "remove a variant"
-    RENAME = "rename"
-    ADD_PARAMETER = "add a parameter"
-    REMOVE_PARAMETER = "remove a parameter"
-    CHANGE_PARAMETER_TYPE = "change a parameter's type"
-    CHANGE_RETURN_TYPE = "change the return type"
-    MAKE_NULLABLE = "make the return nullable"
-    ADD_FIELD = "add a field"
-    REMOVE_FIELD = "remove a field"
-    RENAME_FIELD = "rename a field"
-    ADD_ABSTRACT_METHOD = "add an abstract method"
-    REMOVE = "remove"
-    MOVE = "move"
-    CHANGE_ALIAS = "change an alias"
-    CHANGE_BEHAVIOUR = "change behaviour"
+__all__ = ["TARGETS_KEPT", "Change", "ChangeKind", "Target", "read_change"]
 
 
 @attrs.frozen
@@ -89,207 +71,6 @@ TARGETS_KEPT: Final = 8
 QUESTIONS_REMEMBERED: Final = 32
 """A scorer reads the same question once for every node; few, since a question may be 100 kB long."""
 
-MEANINGS: Final[dict[str, tuple[tuple[str, ChangeKind], ...]]] = {
-    "add": (
-        ("parameter", ChangeKind.ADD_PARAMETER),
-        ("field abstract", ChangeKind.ADD_ABSTRACT_METHOD),
-        ("field", ChangeKind.ADD_FIELD),
-        ("variant", ChangeKind.ADD_VARIANT),
-        ("abstract", ChangeKind.ADD_ABSTRACT_METHOD),
-        ("method to-protocol", ChangeKind.ADD_ABSTRACT_METHOD),
-        ("call to-protocol", ChangeKind.ADD_ABSTRACT_METHOD),
-        ("method #Constraint", ChangeKind.ADD_ABSTRACT_METHOD),
-        ("call #Constraint", ChangeKind.ADD_ABSTRACT_METHOD),
-        ("method", ChangeKind.CHANGE_BEHAVIOUR),
-        ("call", ChangeKind.CHANGE_BEHAVIOUR),
-        ("to-enum", ChangeKind.ADD_VARIANT),
-        ("to-alias", ChangeKind.CHANGE_ALIAS),
-        ("activity", ChangeKind.CHANGE_BEHAVIOUR),
-        ("to-method", ChangeKind.ADD_PARAMETER),
-        ("to-Class #TypeAlias", ChangeKind.CHANGE_ALIAS),
-        ("to-Class #Exhaustive", ChangeKind.ADD_VARIANT),
-        ("to-Class #PatternMatch", ChangeKind.ADD_VARIANT),
-        ("to-Class #DataType", ChangeKind.ADD_FIELD),
-        ("to-Class value", ChangeKind.ADD_VARIANT),
-        ("to-Class CONSTANT", ChangeKind.ADD_VARIANT),
-        ("to-Class Class", ChangeKind.ADD_VARIANT),
-        ("to-Class", ChangeKind.ADD_FIELD),
-        ("to-function", ChangeKind.ADD_PARAMETER),
-    ),
-    "add one": (
-        ("parameter", ChangeKind.ADD_PARAMETER),
-        ("field", ChangeKind.ADD_FIELD),
-        ("variant", ChangeKind.ADD_VARIANT),
-        ("abstract", ChangeKind.ADD_ABSTRACT_METHOD),
-        ("Class more", ChangeKind.ADD_VARIANT),
-        ("Class #Exhaustive", ChangeKind.ADD_VARIANT),
-        ("Class #PatternMatch", ChangeKind.ADD_VARIANT),
-    ),
-    "add to": (
-        ("to-enum", ChangeKind.ADD_VARIANT),
-        ("to-alias", ChangeKind.CHANGE_ALIAS),
-        ("#TypeAlias", ChangeKind.CHANGE_ALIAS),
-        ("#Exhaustive", ChangeKind.ADD_VARIANT),
-        ("#PatternMatch", ChangeKind.ADD_VARIANT),
-        ("to-Class #DataType", ChangeKind.ADD_FIELD),
-        ("to-function #Function", ChangeKind.ADD_PARAMETER),
-        ("", ChangeKind.CHANGE_BEHAVIOUR),
-    ),
-    "more": (
-        ("parameter more", ChangeKind.ADD_PARAMETER),
-        ("field more", ChangeKind.ADD_FIELD),
-        ("variant more", ChangeKind.ADD_VARIANT),
-    ),
-    "gain": (
-        ("abstract", ChangeKind.ADD_ABSTRACT_METHOD),
-        ("method to-protocol", ChangeKind.ADD_ABSTRACT_METHOD),
-        ("method #Constraint", ChangeKind.ADD_ABSTRACT_METHOD),
-        ("method", ChangeKind.CHANGE_BEHAVIOUR),
-        ("CONSTANT to-Class", ChangeKind.ADD_VARIANT),
-        ("CONSTANT to-enum", ChangeKind.ADD_VARIANT),
-    ),
-    "add abstract": (("", ChangeKind.ADD_ABSTRACT_METHOD),),
-    "add method": (
-        ("to-protocol", ChangeKind.ADD_ABSTRACT_METHOD),
-        ("#Constraint", ChangeKind.ADD_ABSTRACT_METHOD),
-        ("", ChangeKind.CHANGE_BEHAVIOUR),
-    ),
-    "make abstract": (
-        ("inside", ChangeKind.ADD_ABSTRACT_METHOD),
-        ("method", ChangeKind.ADD_ABSTRACT_METHOD),
-        ("Class", ChangeKind.CHANGE_BEHAVIOUR),
-        ("", ChangeKind.ADD_ABSTRACT_METHOD),
-    ),
-    "remove": (
-        ("parameter", ChangeKind.REMOVE_PARAMETER),
-        ("field", ChangeKind.REMOVE_FIELD),
-        ("variant", ChangeKind.REMOVE_VARIANT),
-        ("return", ChangeKind.CHANGE_RETURN_TYPE),
-        ("method", ChangeKind.REMOVE),
-        ("call", ChangeKind.REMOVE),
-        ("to-module", ChangeKind.REMOVE),
-        ("to-enum", ChangeKind.REMOVE_VARIANT),
-        ("to-alias", ChangeKind.CHANGE_ALIAS),
-        ("to-method", ChangeKind.REMOVE_PARAMETER),
-        ("to-Class #TypeAlias", ChangeKind.CHANGE_ALIAS),
-        ("to-Class #DataType", ChangeKind.REMOVE_FIELD),
-        ("inside #Exhaustive", ChangeKind.REMOVE_VARIANT),
-        ("inside #PatternMatch", ChangeKind.REMOVE_VARIANT),
-        ("to-Class CONSTANT", ChangeKind.REMOVE_VARIANT),
-        ("to-function", ChangeKind.REMOVE_PARAMETER),
-        ("", ChangeKind.REMOVE),
-    ),
-    "remove from": (
-        ("to-Class", ChangeKind.CHANGE_ALIAS),
-        ("to-alias", ChangeKind.CHANGE_ALIAS),
-    ),
-    "rename": (
-        ("field", ChangeKind.RENAME_FIELD),
-        ("inside #DataType", ChangeKind.RENAME_FIELD),
-        ("", ChangeKind.RENAME),
-    ),
-    "relabel": (
-        ("field label", ChangeKind.RENAME_FIELD),
-        ("parameter label", ChangeKind.RENAME),
-        ("variant label", ChangeKind.RENAME),
-    ),
-    "move": (("", ChangeKind.MOVE),),
-    "make none": (
-        ("parameter", ChangeKind.CHANGE_PARAMETER_TYPE),
-        ("field", ChangeKind.MAKE_NULLABLE),
-        ("return", ChangeKind.MAKE_NULLABLE),
-        ("to-method", ChangeKind.CHANGE_PARAMETER_TYPE),
-        ("to-function", ChangeKind.CHANGE_PARAMETER_TYPE),
-        ("alias", ChangeKind.CHANGE_ALIAS),
-        ("Class", ChangeKind.CHANGE_BEHAVIOUR),
-        ("", ChangeKind.MAKE_NULLABLE),
-    ),
-    "be none": (
-        ("to-method", ChangeKind.CHANGE_PARAMETER_TYPE),
-        ("to-function", ChangeKind.CHANGE_PARAMETER_TYPE),
-        ("inside", ChangeKind.MAKE_NULLABLE),
-    ),
-    "return none": (("", ChangeKind.MAKE_NULLABLE),),
-    "return": (("", ChangeKind.CHANGE_RETURN_TYPE),),
-    "retype": (
-        ("parameter", ChangeKind.CHANGE_PARAMETER_TYPE),
-        ("to-method", ChangeKind.CHANGE_PARAMETER_TYPE),
-        ("to-function", ChangeKind.CHANGE_PARAMETER_TYPE),
-        ("variant", ChangeKind.CHANGE_BEHAVIOUR),
-        ("alias", ChangeKind.CHANGE_ALIAS),
-        ("Class #TypeAlias", ChangeKind.CHANGE_ALIAS),
-        ("", ChangeKind.CHANGE_RETURN_TYPE),
-    ),
-    "accept": (
-        ("to-alias", ChangeKind.CHANGE_ALIAS),
-        ("to-Class", ChangeKind.CHANGE_ALIAS),
-        ("", ChangeKind.CHANGE_PARAMETER_TYPE),
-    ),
-    "alias": (
-        ("alias", ChangeKind.CHANGE_ALIAS),
-        ("type Class", ChangeKind.CHANGE_ALIAS),
-        ("Class #TypeAlias", ChangeKind.CHANGE_ALIAS),
-    ),
-    "widen": (
-        ("parameter", ChangeKind.CHANGE_PARAMETER_TYPE),
-        ("variant", ChangeKind.CHANGE_BEHAVIOUR),
-        ("alias", ChangeKind.CHANGE_ALIAS),
-        ("name Class", ChangeKind.CHANGE_ALIAS),
-        ("", ChangeKind.CHANGE_RETURN_TYPE),
-    ),
-    "change": (
-        ("parameter", ChangeKind.CHANGE_PARAMETER_TYPE),
-        ("return", ChangeKind.CHANGE_RETURN_TYPE),
-        ("name Class #Exhaustive", ChangeKind.ADD_VARIANT),
-        ("name Class #PatternMatch", ChangeKind.ADD_VARIANT),
-        ("", ChangeKind.CHANGE_BEHAVIOUR),
-    ),
-    "take": (
-        ("abstract", ChangeKind.ADD_ABSTRACT_METHOD),
-        ("method to-protocol", ChangeKind.ADD_ABSTRACT_METHOD),
-        ("to-enum", ChangeKind.ADD_VARIANT),
-        ("CONSTANT to-Class", ChangeKind.ADD_VARIANT),
-        ("lower", ChangeKind.ADD_PARAMETER),
-    ),
-    "signature": (("", ChangeKind.CHANGE_PARAMETER_TYPE),),
-    "default": (("", ChangeKind.CHANGE_BEHAVIOUR),),
-    "behave": (("", ChangeKind.CHANGE_BEHAVIOUR),),
-}
-"""What a deed means, by what is known of the thing it is done to: the first line of which all words hold.
-
-`parameter`, `field`, `variant`, `return`, `name`: which kind of phrase the thing is. `method`, `alias`, … `more`: words
-beside its name. `Class`, `CONSTANT`, `call`, `activity`: how the name is written. `inside`: it has an owner.
-`to-…`: the same of the owner it is added to or removed from. `#Tag`: a tag of the question.
-"""
-
-_INSIDE: Final = frozenset((ChangeKind.REMOVE_VARIANT, ChangeKind.REMOVE_FIELD, ChangeKind.RENAME_FIELD))
-"""What is done to a part of a class, which may have to be looked for there."""
-
-_ON_OWNER: Final = frozenset(
-    (
-        ChangeKind.ADD_VARIANT,
-        ChangeKind.ADD_FIELD,
-        ChangeKind.ADD_ABSTRACT_METHOD,
-        ChangeKind.ADD_PARAMETER,
-        ChangeKind.REMOVE_PARAMETER,
-        ChangeKind.CHANGE_PARAMETER_TYPE,
-    )
-)
-"""What is done to a class or a function by way of a part of it."""
-
-_ON_THING: Final = frozenset((ChangeKind.REMOVE, ChangeKind.RENAME, ChangeKind.MOVE))
-"""What is done to a definition, wherever it stands."""
-
-_OF_TYPES: Final = frozenset(
-    (
-        ChangeKind.CHANGE_PARAMETER_TYPE,
-        ChangeKind.CHANGE_RETURN_TYPE,
-        ChangeKind.MAKE_NULLABLE,
-        ChangeKind.CHANGE_ALIAS,
-    )
-)
-"""Where such a change is told, the names that follow are types, and nothing is done to them."""
-
 _ACTIVITIES: Final = (
     "ing",
     "tion",
@@ -319,19 +100,7 @@ def read_change(query: QueryContext) -> Change:
     """The change a question asks about; whatever the text is, there is an answer, in linear time."""
     change = _read(with_parts_quoted(query.query), query.tags)
     others = (_read(text, query.tags) for text in with_a_slot_quoted(query.query))
-    change = change if change.targets else next((other for other in others if other.targets), change)
-    return attrs.evolve(change, optional=change.kind in _MAY_BE_OPTIONAL and _tells_a_default(query.query))
-
-
-_MAY_BE_OPTIONAL: Final = frozenset((ChangeKind.ADD_PARAMETER, ChangeKind.ADD_FIELD))
-_DEFAULT: Final = re.compile(r"\b(?:optional|default(?:s|ed|ing)?)\b", re.IGNORECASE)
-_NO_DEFAULT: Final = re.compile(
-    r"\b(?:no|without|non|not|lacks?|required)[\s-]+(?:an?\s+)?(?:optional|default)", re.IGNORECASE
-)
-
-
-def _tells_a_default(text: str) -> bool:
-    return _DEFAULT.search(text) is not None and _NO_DEFAULT.search(text) is None
+    return change if change.targets else next((other for other in others if other.targets), change)
 
 
 def _read(text: str, tags: Sequence[Tag]) -> Change:
@@ -342,8 +111,17 @@ def _read(text: str, tags: Sequence[Tag]) -> Change:
             for deed in deeds(table, sentence):
                 kind = _kind(deed, tags)
                 if kind is not None:
-                    return _change(kind, deed, words)
+                    change = _change(kind, deed, words)
+                    return attrs.evolve(change, optional=_is_optional(change, deed, sentence.words_from(0)))
     return Change(ChangeKind.CHANGE_BEHAVIOUR, tuple(dict.fromkeys(_mentioned(words, frozenset())))[:TARGETS_KEPT])
+
+
+def _is_optional(change: Change, deed: Deed, sentence: Sequence[Mention]) -> bool:
+    """Whether what is added has a default, as the sentence says that adds it."""
+    if change.kind not in OPTIONAL_KINDS:
+        return False
+    parts = [part for target in change.targets for part in target.qualified_name.split(".")]
+    return tells_a_default(sentence, deed.thing, {change.member, *parts})
 
 
 def _kind(deed: Deed, tags: Sequence[Tag]) -> ChangeKind | None:
@@ -389,16 +167,16 @@ def _change(kind: ChangeKind, deed: Deed, words: Sequence[Mention]) -> Change:
     targets, member = _spelled(thing, *owners), None
     if kind is ChangeKind.CHANGE_BEHAVIOUR and thing and owners and not is_code(thing):
         targets[1:1] = _spelled(*owners)  # "the cache in load_all": a definition, or something inside of one
-    if kind in _INSIDE:
+    if kind in PART_KINDS:
         targets, member = [*targets, *_spelled(*owners)], thing
-    elif deed.sort in ("field", "variant") and kind not in _ON_OWNER:
+    elif deed.sort in ("field", "variant") and kind not in OWNER_KINDS:
         targets = targets or _spelled(*owners)
-    elif (deed.is_owner_apart and kind not in _ON_THING) or is_parameter or (kind in _ON_OWNER and owners):
+    elif (deed.is_owner_apart and kind not in NAMING_KINDS) or is_parameter or (kind in OWNER_KINDS and owners):
         # "remove parse from utils" may speak of a function and its parameter, or of a module and its function.
         guesses = targets if kind is ChangeKind.REMOVE_PARAMETER and deed.sort == "name" else []
         targets, member = [*_spelled(*owners), *guesses], thing
     told = {mention.text for mention in (deed.thing, deed.new, *deed.owners) if mention}
-    others = _mentioned(words, told | {word.text for word in deed.rest} if kind in _OF_TYPES else told)
+    others = _mentioned(words, told | {word.text for word in deed.rest} if kind in TYPE_KINDS else told)
     if others and thing and thing.letter == LETTERS["quoted"] and not owners:
         targets = []  # who names `int` beside another thing asks about that other thing
     targets += others
@@ -413,7 +191,7 @@ def _change(kind: ChangeKind, deed: Deed, words: Sequence[Mention]) -> Change:
 def _taken_apart(kind: ChangeKind, deed: Deed) -> tuple[Mention | None, tuple[Mention, ...]]:
     """The thing and its owners, where a dotted name holds both."""
     thing = deed.thing
-    is_part = deed.sort in PARTS or kind in _INSIDE or kind is ChangeKind.ADD_ABSTRACT_METHOD
+    is_part = deed.sort in PARTS or kind in PART_KINDS or kind is ChangeKind.ADD_ABSTRACT_METHOD
     if thing is None or deed.owners or not is_part or "." not in thing.text:
         return thing, deed.owners
     container, _, last = thing.text.rpartition(".")

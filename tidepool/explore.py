@@ -169,11 +169,8 @@ class _Survey:
                 unknown = [place for place in places if not self.frontier.is_known(place)]
                 asked = sorted(unknown, key=lambda place: (in_test(place.path), place))[:UNTYPED_ASKED]
                 said = yield from each(attempt(hover(place), InterpreterError) for place in asked)
-                untyped = [
-                    place
-                    for place, text in zip(asked, said, strict=True)
-                    if "Unknown" in (text.value_or(None) or "Unknown")
-                ]
+                texts = [text.value_or(None) or UNTYPED for text in said]
+                untyped = [place for place, text in zip(asked, texts, strict=True) if UNTYPED in text]
                 yield from self.add(sorted((Relation.UNTYPED, place, 0) for place in untyped))
                 if untyped:
                     count = f"{len(untyped)} line{'s' * (len(untyped) > 1)}"

@@ -20,6 +20,9 @@ def _phrase(pattern: str) -> re.Pattern[str]:
 
 
 _PART_OF: Final = _phrase(rf"\b(?:remove|delete|drop|rename)\s+(?:the\s+)?{_PART}\s+{_WORD}(?=\s+{_OF}\b)")
+_ADDED_TO: Final = _phrase(
+    rf"\badd\s+(?:\w+\s+){{0,3}}{_PART}\s+(optional|required|mandatory|compulsory)(?=\s+(?:to|{_OF})\b)"
+)
 _SLOTS: Final = (
     _phrase(rf"\b(?:if|when)\s+{_NOUN}{_WORD}\s+(?:returns?|returned|raises?|raised)\b"),
     _phrase(rf"\b(?:rename|remove|delete|drop|move)\s+{_NOUN}{_WORD}\s*(?:[?.!]|\bto\b|$)"),
@@ -32,8 +35,8 @@ _NO_NAME: Final = frozenset(
 
 
 def with_parts_quoted(text: str) -> str:
-    """The text with the part of `remove the field type from Node` in backticks."""
-    found = _PART_OF.search(text)
+    """The text with the part of `remove the field type from Node`, or `add a field optional to Node`, in backticks."""
+    found = _PART_OF.search(text) or _ADDED_TO.search(text)
     return _quoted(text, found) if found and _may_name(found[1]) else text
 
 

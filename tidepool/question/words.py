@@ -24,11 +24,13 @@ class Mention(NamedTuple):
             word as it was written.
         letter: its sort's letter.
         written: how it was written, without quotes.
+        is_assigned: whether it was written with a value, `timeout=None`.
     """
 
     text: str
     letter: str
     written: str
+    is_assigned: bool = False
 
     @property
     def is_path(self) -> bool:
@@ -57,8 +59,12 @@ _LETTERS: Final = (
 _RUN: Final = rf"[{_LETTERS}][{_LETTERS}0-9]*+"
 _BARE: Final = rf"@?{_RUN}(?:(?:\.|::|\#|-(?=[A-Za-z])){_RUN})*+"
 
+_VALUE: Final = r"(?:-?[\w'\"]{1,80}+(?:\.\w{1,80}+)?)?(?:\(\)|\[\]|\{\})?"
+_ASSIGNED: Final = r"(?::\s?[\w.|\[\]]{1,80}+)?\s?=\s?(?=[^\s=>])"
+
 _TOKEN: Final = rf"""
-    (?P<bare>{_BARE}(?![\w./:'\u2019(\[]))
+    (?P<assigned>{_RUN}{_ASSIGNED}{_VALUE})
+  | (?P<bare>{_BARE}(?![\w./:'\u2019(\[]))
   | ```(?P<fence>(?:.|\n)*?)(?:```|\Z)
   | `(?P<code>[^`\s][^`\n]{{0,200}})`
   | (?<!\w)["'\u2018\u201c](?P<quoted>(?:{_PATH}|{_DOTTED})(?:\(\))?)["'\u2019\u201d](?!\w)
@@ -234,7 +240,13 @@ def _code(written: str, _previous: str) -> tuple[Mention, ...]:
     name, rest = found["name"], (found["rest"] or "").strip()
     if rest.startswith(("[", "|")) or not rest:
         return (_expression(name + rest),)
-    return (_named(name + "()" if rest.startswith("(") else name),)
+    named = _named(name + "()" if rest.startswith("(") else name)
+    return (named._replace(is_assigned=re.match(r"(?::[^=]*)?=(?![=>])", rest) is not None),)
+
+
+def _assigned(written: str, _previous: str) -> tuple[Mention, ...]:
+    """A name with the value it is given: a parameter or a field with its default, as code has it."""
+    return (_named(written.partition("=")[0].partition(":")[0].rstrip())._replace(is_assigned=True),)
 
 
 def _expression(written: str) -> Mention:
@@ -283,6 +295,7 @@ def _mark(sort: str) -> Callable[[str, str], tuple[Mention, ...]]:
 
 
 _READERS: Final[Mapping[str, Callable[[str, str], tuple[Mention, ...]]]] = {
+    "assigned": _assigned,
     "bare": _bare,
     "fence": _fence,
     "code": _code,

@@ -1,0 +1,180 @@
+"""What a deed means: from a phrasing, and what is known of the thing it is done to, to a kind of change."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tidepool.kinds import ChangeKind
+
+MEANINGS: Final[dict[str, tuple[tuple[str, ChangeKind], ...]]] = {
+    "add": (
+        ("parameter", ChangeKind.ADD_PARAMETER),
+        ("field abstract", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("field", ChangeKind.ADD_FIELD),
+        ("variant", ChangeKind.ADD_VARIANT),
+        ("abstract", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("method to-protocol", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("call to-protocol", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("method #Constraint", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("call #Constraint", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("method", ChangeKind.CHANGE_BEHAVIOUR),
+        ("call", ChangeKind.CHANGE_BEHAVIOUR),
+        ("to-enum", ChangeKind.ADD_VARIANT),
+        ("to-alias", ChangeKind.CHANGE_ALIAS),
+        ("activity", ChangeKind.CHANGE_BEHAVIOUR),
+        ("to-method", ChangeKind.ADD_PARAMETER),
+        ("to-Class #TypeAlias", ChangeKind.CHANGE_ALIAS),
+        ("to-Class #Exhaustive", ChangeKind.ADD_VARIANT),
+        ("to-Class #PatternMatch", ChangeKind.ADD_VARIANT),
+        ("to-Class #DataType", ChangeKind.ADD_FIELD),
+        ("to-Class value", ChangeKind.ADD_VARIANT),
+        ("to-Class CONSTANT", ChangeKind.ADD_VARIANT),
+        ("to-Class Class", ChangeKind.ADD_VARIANT),
+        ("to-Class", ChangeKind.ADD_FIELD),
+        ("to-function", ChangeKind.ADD_PARAMETER),
+    ),
+    "add one": (
+        ("parameter", ChangeKind.ADD_PARAMETER),
+        ("field", ChangeKind.ADD_FIELD),
+        ("variant", ChangeKind.ADD_VARIANT),
+        ("abstract", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("Class more", ChangeKind.ADD_VARIANT),
+        ("Class #Exhaustive", ChangeKind.ADD_VARIANT),
+        ("Class #PatternMatch", ChangeKind.ADD_VARIANT),
+    ),
+    "add to": (
+        ("to-enum", ChangeKind.ADD_VARIANT),
+        ("to-alias", ChangeKind.CHANGE_ALIAS),
+        ("#TypeAlias", ChangeKind.CHANGE_ALIAS),
+        ("#Exhaustive", ChangeKind.ADD_VARIANT),
+        ("#PatternMatch", ChangeKind.ADD_VARIANT),
+        ("to-Class #DataType", ChangeKind.ADD_FIELD),
+        ("to-function #Function", ChangeKind.ADD_PARAMETER),
+        ("", ChangeKind.CHANGE_BEHAVIOUR),
+    ),
+    "more": (
+        ("parameter more", ChangeKind.ADD_PARAMETER),
+        ("field more", ChangeKind.ADD_FIELD),
+        ("variant more", ChangeKind.ADD_VARIANT),
+    ),
+    "gain": (
+        ("abstract", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("method to-protocol", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("method #Constraint", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("method", ChangeKind.CHANGE_BEHAVIOUR),
+        ("CONSTANT to-Class", ChangeKind.ADD_VARIANT),
+        ("CONSTANT to-enum", ChangeKind.ADD_VARIANT),
+    ),
+    "add abstract": (("", ChangeKind.ADD_ABSTRACT_METHOD),),
+    "add method": (
+        ("to-protocol", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("#Constraint", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("", ChangeKind.CHANGE_BEHAVIOUR),
+    ),
+    "make abstract": (
+        ("inside", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("method", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("Class", ChangeKind.CHANGE_BEHAVIOUR),
+        ("", ChangeKind.ADD_ABSTRACT_METHOD),
+    ),
+    "remove": (
+        ("parameter", ChangeKind.REMOVE_PARAMETER),
+        ("field", ChangeKind.REMOVE_FIELD),
+        ("variant", ChangeKind.REMOVE_VARIANT),
+        ("return", ChangeKind.CHANGE_RETURN_TYPE),
+        ("method", ChangeKind.REMOVE),
+        ("call", ChangeKind.REMOVE),
+        ("to-module", ChangeKind.REMOVE),
+        ("to-enum", ChangeKind.REMOVE_VARIANT),
+        ("to-alias", ChangeKind.CHANGE_ALIAS),
+        ("to-method", ChangeKind.REMOVE_PARAMETER),
+        ("to-Class #TypeAlias", ChangeKind.CHANGE_ALIAS),
+        ("to-Class #DataType", ChangeKind.REMOVE_FIELD),
+        ("inside #Exhaustive", ChangeKind.REMOVE_VARIANT),
+        ("inside #PatternMatch", ChangeKind.REMOVE_VARIANT),
+        ("to-Class CONSTANT", ChangeKind.REMOVE_VARIANT),
+        ("to-function", ChangeKind.REMOVE_PARAMETER),
+        ("", ChangeKind.REMOVE),
+    ),
+    "remove from": (
+        ("to-Class", ChangeKind.CHANGE_ALIAS),
+        ("to-alias", ChangeKind.CHANGE_ALIAS),
+    ),
+    "rename": (
+        ("field", ChangeKind.RENAME_FIELD),
+        ("inside #DataType", ChangeKind.RENAME_FIELD),
+        ("", ChangeKind.RENAME),
+    ),
+    "relabel": (
+        ("field label", ChangeKind.RENAME_FIELD),
+        ("parameter label", ChangeKind.RENAME),
+        ("variant label", ChangeKind.RENAME),
+    ),
+    "move": (("", ChangeKind.MOVE),),
+    "make none": (
+        ("parameter", ChangeKind.CHANGE_PARAMETER_TYPE),
+        ("field", ChangeKind.MAKE_NULLABLE),
+        ("return", ChangeKind.MAKE_NULLABLE),
+        ("to-method", ChangeKind.CHANGE_PARAMETER_TYPE),
+        ("to-function", ChangeKind.CHANGE_PARAMETER_TYPE),
+        ("alias", ChangeKind.CHANGE_ALIAS),
+        ("Class", ChangeKind.CHANGE_BEHAVIOUR),
+        ("", ChangeKind.MAKE_NULLABLE),
+    ),
+    "be none": (
+        ("to-method", ChangeKind.CHANGE_PARAMETER_TYPE),
+        ("to-function", ChangeKind.CHANGE_PARAMETER_TYPE),
+        ("inside", ChangeKind.MAKE_NULLABLE),
+    ),
+    "return none": (("", ChangeKind.MAKE_NULLABLE),),
+    "return": (("", ChangeKind.CHANGE_RETURN_TYPE),),
+    "retype": (
+        ("parameter", ChangeKind.CHANGE_PARAMETER_TYPE),
+        ("to-method", ChangeKind.CHANGE_PARAMETER_TYPE),
+        ("to-function", ChangeKind.CHANGE_PARAMETER_TYPE),
+        ("variant", ChangeKind.CHANGE_BEHAVIOUR),
+        ("alias", ChangeKind.CHANGE_ALIAS),
+        ("Class #TypeAlias", ChangeKind.CHANGE_ALIAS),
+        ("", ChangeKind.CHANGE_RETURN_TYPE),
+    ),
+    "accept": (
+        ("to-alias", ChangeKind.CHANGE_ALIAS),
+        ("to-Class", ChangeKind.CHANGE_ALIAS),
+        ("", ChangeKind.CHANGE_PARAMETER_TYPE),
+    ),
+    "alias": (
+        ("alias", ChangeKind.CHANGE_ALIAS),
+        ("type Class", ChangeKind.CHANGE_ALIAS),
+        ("Class #TypeAlias", ChangeKind.CHANGE_ALIAS),
+    ),
+    "widen": (
+        ("parameter", ChangeKind.CHANGE_PARAMETER_TYPE),
+        ("variant", ChangeKind.CHANGE_BEHAVIOUR),
+        ("alias", ChangeKind.CHANGE_ALIAS),
+        ("name Class", ChangeKind.CHANGE_ALIAS),
+        ("", ChangeKind.CHANGE_RETURN_TYPE),
+    ),
+    "change": (
+        ("parameter", ChangeKind.CHANGE_PARAMETER_TYPE),
+        ("return", ChangeKind.CHANGE_RETURN_TYPE),
+        ("name Class #Exhaustive", ChangeKind.ADD_VARIANT),
+        ("name Class #PatternMatch", ChangeKind.ADD_VARIANT),
+        ("", ChangeKind.CHANGE_BEHAVIOUR),
+    ),
+    "take": (
+        ("abstract", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("method to-protocol", ChangeKind.ADD_ABSTRACT_METHOD),
+        ("to-enum", ChangeKind.ADD_VARIANT),
+        ("CONSTANT to-Class", ChangeKind.ADD_VARIANT),
+        ("lower", ChangeKind.ADD_PARAMETER),
+    ),
+    "signature": (("", ChangeKind.CHANGE_PARAMETER_TYPE),),
+    "default": (("", ChangeKind.CHANGE_BEHAVIOUR),),
+    "behave": (("", ChangeKind.CHANGE_BEHAVIOUR),),
+}
+"""What a deed means, by what is known of the thing it is done to: the first line of which all words hold.
+
+`parameter`, `field`, `variant`, `return`, `name`: which kind of phrase the thing is. `method`, `alias`, … `more`: words
+beside its name. `Class`, `CONSTANT`, `call`, `activity`: how the name is written. `inside`: it has an owner.
+`to-…`: the same of the owner it is added to or removed from. `#Tag`: a tag of the question.
+"""
