@@ -251,10 +251,8 @@ def test_no_mention_at_all_is_doubted() -> None:
 
 
 def test_a_name_with_namesakes_is_not_followed_by_its_text() -> None:
-    files = {
-        "a.py": "class A:\n    def get(self): ...\n\n\nclass B:\n    def get(self): ...\n",
-        "b.py": "x = y.get()\n",
-    }
+    one, other = "class A:\n    def get(self): ...\n", "class B:\n    def get(self): ...\n"
+    files = {"a.py": f"{one}\n\n{other}", "b.py": "x = y.get()\n"}
     blind = in_memory(files) | References.by(lambda op: (op.place,))
     assert "on values whose type" not in ask("What breaks if I rename get?", files, world=blind).summary
     files["a.py"] = one

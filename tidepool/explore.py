@@ -169,7 +169,7 @@ class _Survey:
                 unknown = [place for place in places if not self.frontier.is_known(place)]
                 asked = sorted(unknown, key=lambda place: (in_test(place.path), place))[:UNTYPED_ASKED]
                 said = yield from each(attempt(hover(place), InterpreterError) for place in asked)
-                texts = [text.value_or(None) or UNTYPED for text in said]
+                texts = [answer.value_or(UNTYPED) or UNTYPED for answer in said]
                 untyped = [place for place, text in zip(asked, texts, strict=True) if UNTYPED in text]
                 yield from self.add(sorted((Relation.UNTYPED, place, 0) for place in untyped))
                 if untyped:
