@@ -44,11 +44,11 @@ DEPTH: Final = 3
 ALIASES_FOLLOWED: Final = 16
 """Other names for the definition whose mentions are followed."""
 
-UNTYPED_ASKED: Final = 40
+UNTYPED_ASKED: Final = 100
 """Lines with a member's name whose values' types are asked for: enough for a name that says what it is."""
 
 UNTYPED: Final = "Unknown"
-"""What a server calls the type of a value that it cannot tell."""
+"""What a server says where it cannot tell what something is."""
 
 MEMBERS: Final = frozenset({SymbolKind.METHOD, SymbolKind.PROPERTY, SymbolKind.FIELD})
 """What is reached through a value, and so found only where the value's type is known."""
@@ -169,14 +169,13 @@ class _Survey:
                 unknown = [place for place in places if not self.frontier.is_known(place)]
                 asked = sorted(unknown, key=lambda place: (in_test(place.path), place))[:UNTYPED_ASKED]
                 said = yield from each(attempt(hover(place), InterpreterError) for place in asked)
-                texts = [answer.value_or(UNTYPED) or UNTYPED for answer in said]
-                untyped = [place for place, text in zip(asked, texts, strict=True) if UNTYPED in text]
+                untyped = [place for place, text in zip(asked, said, strict=True) if text.value_or(None) == UNTYPED]
                 yield from self.add(sorted((Relation.UNTYPED, place, 0) for place in untyped))
                 if untyped:
                     count = f"{len(untyped)} line{'s' * (len(untyped) > 1)}"
                     self.limits.append(f"{count} with `.{symbol.name}` on values whose type the server cannot tell")
                 if len(unknown) > len(asked):
-                    self.limits.append(f"{len(unknown) - len(asked)} more lines with `.{symbol.name}`")
+                    self.limits.append(f"{len(unknown) - len(asked)} more lines with `.{symbol.name}`, about whose values nobody asked")
             case Failure(error):
                 yield from self.could_not_read(f"the text for `.{symbol.name}`", error)
 
