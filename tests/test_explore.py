@@ -20,7 +20,7 @@ from interpreters.report import silent
 from tidepool.domain import Rubric, ScoutQuery, ScoutResponse, Status, Tag
 from tidepool.eff import Handler, run, run_async
 from tidepool.effects.gemma import RateNode
-from tidepool.effects.lsp import Callers, FindSymbol, Lsp, References, Snippet
+from tidepool.effects.lsp import Callers, FindSymbol, Hover, Lsp, References, Snippet
 from tidepool.effects.report import Note, Progress
 from tidepool.errors import BadAnswer, Unavailable, Unsupported
 from tidepool.explore import ScorerFailed, explore
@@ -253,10 +253,10 @@ def test_no_mention_at_all_is_doubted() -> None:
 def test_a_name_with_namesakes_is_not_followed_by_its_text() -> None:
     one, other = "class A:\n    def get(self): ...\n", "class B:\n    def get(self): ...\n"
     files = {"a.py": f"{one}\n\n{other}", "b.py": "x = y.get()\n"}
-    blind = in_memory(files) | References.by(lambda op: (op.place,))
+    blind = in_memory(files) | References.by(lambda op: (op.place,)) | Hover.by(lambda op: "Unknown")
     assert "on values whose type" not in ask("What breaks if I rename get?", files, world=blind).summary
     files["a.py"] = one
-    blind = in_memory(files) | References.by(lambda op: (op.place,))
+    blind = in_memory(files) | References.by(lambda op: (op.place,)) | Hover.by(lambda op: "Unknown")
     assert "1 line with `.get` on values whose type" in ask("What breaks if I rename get?", files, world=blind).summary
 
 

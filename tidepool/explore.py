@@ -174,8 +174,8 @@ class _Survey:
                 if untyped:
                     count = f"{len(untyped)} line{'s' * (len(untyped) > 1)}"
                     self.limits.append(f"{count} with `.{symbol.name}` on values whose type the server cannot tell")
-                if len(unknown) > len(asked):
-                    self.limits.append(f"{len(unknown) - len(asked)} more lines with `.{symbol.name}`, about whose values nobody asked")
+                if left := len(unknown) - len(asked):
+                    self.limits.append(f"{left} more lines with `.{symbol.name}`, about whose values nobody asked")
             case Failure(error):
                 yield from self.could_not_read(f"the text for `.{symbol.name}`", error)
 
