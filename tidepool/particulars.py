@@ -24,6 +24,12 @@ class RenamedParameter(NamedTuple):
 
 
 # fmt: off
+_TEXT_OF_A_FIELD_THAT_GOES: Final[Row] = {
+    **TEXT_OF_A_NAME_THAT_GOES,
+    S.STRING: Rule(4, 4, 2, "a string says `{name}` here: a look-up or a serialised form may rely on {member}",
+        "check whether the string means {member}"),
+}
+
 MEMBER_RULES: Final[Mapping[C, Row]] = {
     C.REMOVE_VARIANT: {
         S.DECLARATION: Rule(5, 2, 5, "{member} is declared here", "remove it here"),
@@ -32,9 +38,7 @@ MEMBER_RULES: Final[Mapping[C, Row]] = {
         S.TABLE: Rule(5, 5, 5, "a table has an entry for {member}, which is no longer there", "remove the entry"),
         S.LITERAL: Rule(5, 5, 5, "a literal type lists {member}, which is no longer there", "take it out of the type"),
         S.ENUMERATION: Rule(5, 5, 5, "a list names {member}, which is no longer there", "take it out of the list"),
-        S.STRING: TEXT_OF_A_NAME_THAT_GOES[S.STRING],
-        S.DOCSTRING: TEXT_OF_A_NAME_THAT_GOES[S.DOCSTRING],
-        S.COMMENT: TEXT_OF_A_NAME_THAT_GOES[S.COMMENT],
+        **TEXT_OF_A_NAME_THAT_GOES,
         None: Rule(5, 5, 5, "`{name}` is used here, and is no longer there", "use another variant, or none"),
     },
     C.REMOVE_PARAMETER: {
@@ -53,20 +57,14 @@ MEMBER_RULES: Final[Mapping[C, Row]] = {
         S.DECLARATION: Rule(5, 2, 5, "{member} is declared here", "remove it here"),
         S.WRITE: Rule(5, 5, 5, "{member} is assigned here, and is no longer there", "remove the assignment"),
         S.KEYWORD: Rule(5, 5, 4, "{member} is passed by keyword here, and no longer taken", "stop passing it"),
-        S.STRING: Rule(4, 4, 2, "a string says `{name}` here: a look-up or a serialised form may rely on {member}",
-            "check whether the string means {member}"),
-        S.DOCSTRING: TEXT_OF_A_NAME_THAT_GOES[S.DOCSTRING],
-        S.COMMENT: TEXT_OF_A_NAME_THAT_GOES[S.COMMENT],
+        **_TEXT_OF_A_FIELD_THAT_GOES,
         None: Rule(5, 5, 5, "{member} is read here, and is no longer there", "do without it"),
     },
     C.RENAME_FIELD: {
         S.DECLARATION: Rule(5, 2, 5, "{member} is declared here under the old name", "rename it to {new}"),
         S.WRITE: Rule(5, 5, 5, "{member} is assigned here by its old name", "assign {new}"),
         S.KEYWORD: Rule(5, 5, 4, "{member} is passed by keyword here, by its old name", "pass {new}"),
-        S.STRING: Rule(4, 4, 2, "a string says `{name}` here: a look-up or a serialised form may rely on {member}",
-            "check whether the string means {member}"),
-        S.DOCSTRING: TEXT_OF_A_NAME_THAT_GOES[S.DOCSTRING],
-        S.COMMENT: TEXT_OF_A_NAME_THAT_GOES[S.COMMENT],
+        **_TEXT_OF_A_FIELD_THAT_GOES,
         None: Rule(5, 5, 5, "{member} is read here by its old name", "read {new}"),
     },
     C.ADD_ABSTRACT_METHOD: {

@@ -40,24 +40,6 @@ Row: TypeAlias = Mapping[S | None, Rule]
 
 NO_WORK: Final = "leave it as it is"
 
-USES: Final = frozenset(S) - {
-    *(S.DEFINITION, S.OVERRIDE, S.METHOD, S.DECLARATION),
-    *(S.STRING, S.DOCSTRING, S.COMMENT, S.NONE),
-}
-"""Sites that use the name: neither definitions nor text about it."""
-
-CALLS: Final = frozenset({S.CALL, S.CONSTRUCTION, S.SUPER_CALL})
-"""Sites that pass arguments."""
-
-IMPORTS: Final = frozenset({S.IMPORT, S.IMPORT_AS, S.REEXPORT, S.EXPORT})
-"""Sites that only hand the name on to other modules."""
-
-VALUES: Final = frozenset({*CALLS, S.ATTRIBUTE})
-"""Sites that get a value."""
-
-INVOKED: Final = frozenset({*VALUES, S.VALUE, S.DECORATOR, S.RAISE})
-"""Sites that call the name, or hand it to what will."""
-
 PARENTS: Final[Mapping[S, S]] = {
     S.CHAIN: S.ISINSTANCE,
     S.LITERAL: S.ANNOTATION,
@@ -188,9 +170,7 @@ RULES: Final[Mapping[C, Row]] = {
             "import {new}, and keep the old name for importers if it is public"),
         S.EXPORT: Rule(5, 5, 5, "`__all__` lists `{name}`, which is no longer there, so a star import fails",
             "list {new} instead"),
-        S.STRING: TEXT_OF_A_NAME_THAT_GOES[S.STRING],
-        S.DOCSTRING: TEXT_OF_A_NAME_THAT_GOES[S.DOCSTRING],
-        S.COMMENT: TEXT_OF_A_NAME_THAT_GOES[S.COMMENT],
+        **TEXT_OF_A_NAME_THAT_GOES,
         None: Rule(5, 5, 5, "`{name}` is used here by the old name, which is no longer there", "use {new}"),
     },
     C.ADD_PARAMETER: {
@@ -350,9 +330,7 @@ RULES: Final[Mapping[C, Row]] = {
         S.EXPORT: Rule(5, 5, 5, "`__all__` lists `{name}`, which is no longer there, so a star import fails",
             "take it out of the list"),
         S.KEYWORD: Rule(2, 2, 2, "an argument has the name `{name}` here", "check whether it means what is removed"),
-        S.STRING: TEXT_OF_A_NAME_THAT_GOES[S.STRING],
-        S.DOCSTRING: TEXT_OF_A_NAME_THAT_GOES[S.DOCSTRING],
-        S.COMMENT: TEXT_OF_A_NAME_THAT_GOES[S.COMMENT],
+        **TEXT_OF_A_NAME_THAT_GOES,
         None: Rule(5, 5, 5, "`{name}` is used here, and is no longer there", "do without it"),
     },
     C.MOVE: {

@@ -17,23 +17,11 @@ from typing import Final
 
 from tidepool.change import Change, ChangeKind
 from tidepool.domain import NodeContext, Rubric, Tag
+from tidepool.kinds import PROPAGATING_KINDS, VARIANT_KINDS
 from tidepool.particulars import BY_PASSING, BY_USE, DOTTED, FALLBACK, MEMBER_RULES, OPTIONAL, RENAMED_PARAMETER
-from tidepool.reading.lens import VARIANT_KINDS, lens
-from tidepool.rulebook import (
-    CALLS,
-    DEFAULTS,
-    IMPORTS,
-    INVOKED,
-    NEARBY,
-    NOT_MENTIONED,
-    PARENTS,
-    RULES,
-    SIBLING_STAYS,
-    USES,
-    VALUES,
-    Row,
-    Rule,
-)
+from tidepool.reading.lens import lens
+from tidepool.reading.mentions import CALLS, IMPORTS, INVOKED, USES, VALUES
+from tidepool.rulebook import DEFAULTS, NEARBY, NOT_MENTIONED, PARENTS, RULES, SIBLING_STAYS, Row, Rule
 from tidepool.sites import Passing, Site, SiteKind, Subject, Use, classify, tags
 
 NAME_CHARACTERS: Final = 80
@@ -75,13 +63,9 @@ def action(change: Change, site: Site) -> str:
     return _say(change, site, expected(change, site).do)
 
 
-PROPAGATED: Final = frozenset({ChangeKind.MAKE_NULLABLE, ChangeKind.CHANGE_RETURN_TYPE, ChangeKind.CHANGE_BEHAVIOUR})
-"""Changes that a function hands on to its callers when it returns what it got."""
-
-
 def propagates(change: Change, site: Site) -> bool:
     """Whether the change goes on from a site to the callers of the function that holds it."""
-    return change.kind in PROPAGATED and site.kind in VALUES and site.use is Use.RETURNED and not site.in_test
+    return change.kind in PROPAGATING_KINDS and site.kind in VALUES and site.use is Use.RETURNED and not site.in_test
 
 
 def _by_facts(change: Change, site: Site) -> Rule | None:

@@ -21,8 +21,10 @@ import attrs
 
 from tidepool.change import Change, ChangeKind
 from tidepool.domain import NodeContext, Tag
-from tidepool.reading.lens import PARAMETER_KINDS, PROPAGATING_KINDS, Lens, Subject, lens
-from tidepool.reading.mentions import Mention, SiteKind
+from tidepool.kinds import PARAMETER_KINDS, PROPAGATING_KINDS
+from tidepool.reading.chains import gives_up
+from tidepool.reading.lens import Lens, Subject, lens
+from tidepool.reading.mentions import BRANCHES, CALLS, DEFINITIONS, DISPATCHES, TEXTS, VALUES, Mention, SiteKind
 from tidepool.reading.snippets import indent, tail_of_string, without_text
 from tidepool.reading.statements import kind_of
 from tidepool.reading.types import other_name_column
@@ -216,10 +218,10 @@ class _Reading:
             subject,
             ".".join(mention.raw[start : mention.end].split(".")[-2:]),
             in_test(self.path),
-            use_of(mention) if kind in _VALUED and self.lens.kind in PROPAGATING_KINDS else Use.PASSED,
-            passing_of(mention) if kind in _CALLED else Passing.UNKNOWN,
+            use_of(mention) if kind in VALUES and self.lens.kind in PROPAGATING_KINDS else Use.PASSED,
+            passing_of(mention) if kind in _TAKING_ARGUMENTS else Passing.UNKNOWN,
             mention.dotted,
-            kind in _BRANCHES and self._falls_back(),
+            kind in BRANCHES and self._falls_back(),
             _word_at(mention.raw, column) if column >= 0 else "",
             max(column, 0),
         )
@@ -228,9 +230,10 @@ class _Reading:
         """Whether the lines below show a default branch, and that it raises nothing."""
         depth = indent(self.lines[self.index])
         below = self.lines[self.index + 1 :]
-        for line, following in pairwise(below):
+        for line, following in pairwise((*below, "")):
             if indent(line) == depth and line.lstrip().startswith(_DEFAULTS):
-                return not following.lstrip().startswith(_GIVES_UP)
+                inside = line.partition(":")[2].strip() or following.strip()
+                return bool(inside) and not gives_up(inside)
         return False
 
     def unmentioned(self) -> Site:
@@ -248,7 +251,7 @@ class _Reading:
             hits = self.lens.find(self.lines[index])
             if hits:
                 below = attrs.evolve(self, index=index).most_telling(hits)
-                return below if below.kind in _DEFINITIONS else None
+                return below if below.kind in _DECORATED else None
         return None
 
     def _as_the_server_says(self) -> Site | None:
@@ -316,33 +319,23 @@ _SAID: Final = re.compile(
     r"|type\[(?P<type>\w+)\]"
 )
 _DEFAULTS: Final = ("case _:", "else:")
-_GIVES_UP: Final = ("raise", "assert_never(", "assert False", "typing.assert_never(", "t.assert_never(", "unreachable(")
 
-_DEFINITIONS: Final = frozenset({SiteKind.DEFINITION, SiteKind.METHOD, SiteKind.OVERRIDE, SiteKind.SUBCLASS})
-_CALLED: Final = frozenset({SiteKind.CALL, SiteKind.CONSTRUCTION, SiteKind.SUPER_CALL, SiteKind.DECORATOR})
-_VALUED: Final = frozenset({SiteKind.CALL, SiteKind.CONSTRUCTION, SiteKind.SUPER_CALL, SiteKind.ATTRIBUTE})
-_BRANCHES: Final = frozenset({SiteKind.CASE, SiteKind.CHAIN})
+_DECORATED: Final = DEFINITIONS | {SiteKind.SUBCLASS}
+_TAKING_ARGUMENTS: Final = CALLS | {SiteKind.DECORATOR}
 _RENAMING: Final = frozenset({SiteKind.IMPORT_AS, SiteKind.ALIAS, SiteKind.VALUE})
-_NOT_A_USE: Final = frozenset(
-    {SiteKind.DECLARATION, SiteKind.KEYWORD, SiteKind.STRING, SiteKind.DOCSTRING, SiteKind.COMMENT}
-)
+_NOT_A_USE: Final = TEXTS | {SiteKind.DECLARATION, SiteKind.KEYWORD}
 _BASE: Final = re.compile(r"\s*class\s+\w+\s*(?:\[[^\]]*\]\s*)?\(\s*([\w.]+)")
 
 _NOTHING: Final[frozenset[SiteKind]] = frozenset()
 _DERIVING: Final = frozenset({SiteKind.SUBCLASS})
-_GETTING: Final = frozenset({SiteKind.CALL, SiteKind.CONSTRUCTION, SiteKind.SUPER_CALL, SiteKind.ATTRIBUTE})
-_DISPATCHING: Final = frozenset(
-    {SiteKind.CASE, SiteKind.CHAIN, SiteKind.TABLE, SiteKind.LITERAL, SiteKind.ENUMERATION, SiteKind.TABLE_VALUE}
-    | {SiteKind.ISINSTANCE, SiteKind.COMPARISON, SiteKind.SUBCLASS, SiteKind.DECLARATION}
-)
 _WAKE: Final[Mapping[ChangeKind, frozenset[SiteKind]]] = {
-    ChangeKind.ADD_VARIANT: _DISPATCHING,
-    ChangeKind.REMOVE_VARIANT: _DISPATCHING,
+    ChangeKind.ADD_VARIANT: DISPATCHES,
+    ChangeKind.REMOVE_VARIANT: DISPATCHES,
     ChangeKind.ADD_FIELD: _DERIVING,
     ChangeKind.ADD_ABSTRACT_METHOD: _DERIVING,
-    ChangeKind.MAKE_NULLABLE: _GETTING,
-    ChangeKind.CHANGE_RETURN_TYPE: _GETTING,
-    ChangeKind.CHANGE_BEHAVIOUR: _GETTING | _DERIVING,
+    ChangeKind.MAKE_NULLABLE: VALUES,
+    ChangeKind.CHANGE_RETURN_TYPE: VALUES,
+    ChangeKind.CHANGE_BEHAVIOUR: VALUES | _DERIVING,
 }
 """Sites of names that the question does not mention, but that a change may reach: by way of what a function returns,
 of a class in between, or of a variant that is a class of its own."""

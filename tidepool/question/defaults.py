@@ -28,8 +28,13 @@ def tells_a_default(sentence: Sequence[Mention], thing: Mention | None, names: A
         thing: the mention of what is added, where it has a name.
         names: what is no word but a name, be it spelled like one: the thing's, and those it is added to.
     """
-    said = " ".join("…" if word.letter in _NAMES or word.text in names else word.written for word in sentence)
+    said = " ".join("…" if _is_name(word) or word.text in names else word.written for word in sentence)
     told = _NOT_REQUIRED.sub("optional", said)
     if _REQUIRED.search(told):
         return False
     return (thing is not None and thing.is_assigned) or _DEFAULT.search(told) is not None
+
+
+def _is_name(word: Mention) -> bool:
+    """Whether a word names something, be it a type that allows None."""
+    return word.letter in _NAMES or word.written == "Optional" or "[" in word.written

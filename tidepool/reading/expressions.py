@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from tidepool.reading.chains import is_chain
 from tidepool.reading.mentions import Ask, Mention, SiteKind
 from tidepool.reading.snippets import Within, indent, innermost
 from tidepool.reading.types import aliased, typed
@@ -121,7 +122,7 @@ def _checked(mention: Mention) -> SiteKind | None:
         return SiteKind.EXCEPT
     if "," not in text[opener:]:
         return None
-    return SiteKind.CHAIN if _is_chain(mention) else SiteKind.ISINSTANCE
+    return SiteKind.CHAIN if is_chain(mention) else SiteKind.ISINSTANCE
 
 
 _CATCHES: Final = ("raises", "suppress", "assertRaises", "assertRaisesRegex", "warns")
@@ -137,7 +138,7 @@ def _compared(mention: Mention) -> SiteKind | None:
         return None
     if before.endswith(" in") and _FOR_IN.search(before):
         return SiteKind.ITERATION
-    return SiteKind.CHAIN if _is_chain(mention) else SiteKind.COMPARISON
+    return SiteKind.CHAIN if is_chain(mention) else SiteKind.COMPARISON
 
 
 def _is_among(mention: Mention) -> bool:
@@ -145,30 +146,6 @@ def _is_among(mention: Mention) -> bool:
     if mention.within not in (Within.GROUP, Within.LIST, Within.BRACES):
         return False
     return (mention.above + mention.before)[: mention.opener].rstrip().endswith(" in")
-
-
-def _is_chain(mention: Mention) -> bool:
-    """Whether the test is one of several of the same value."""
-    if mention.head == "elif":
-        return True
-    if mention.head != "if":
-        return False
-    depth = indent(mention.raw)
-    tested = _tested(mention.raw)
-    for index, line in enumerate(mention.lines):
-        if index == mention.index or indent(line) != depth:
-            continue
-        text = line.lstrip()
-        if index > mention.index and text.startswith(("elif ", "raise ", "assert_never(")):
-            return True
-        if text.startswith(("if ", "elif ")) and _tested(text) == tested:
-            return True
-    return False
-
-
-def _tested(line: str) -> str:
-    """What a test starts with: `kind` of `if kind is …`, `isinstance(x,` of `elif isinstance(x, …)`."""
-    return line.split(maxsplit=2)[1] if line.count(" ") > 1 and len(line.split(maxsplit=2)) > 1 else ""
 
 
 def _iterated(mention: Mention) -> SiteKind | None:

@@ -11,30 +11,12 @@ from typing import Final
 import attrs
 
 from tidepool.change import Change, ChangeKind
+from tidepool.kinds import CLASS_KINDS, PARAMETER_KINDS, PART_KINDS, VARIANT_KINDS
 
-VARIANT_KINDS: Final = frozenset({ChangeKind.ADD_VARIANT, ChangeKind.REMOVE_VARIANT})
-FIELD_KINDS: Final = frozenset({ChangeKind.ADD_FIELD, ChangeKind.REMOVE_FIELD, ChangeKind.RENAME_FIELD})
-CLASS_KINDS: Final = VARIANT_KINDS | FIELD_KINDS | {ChangeKind.ADD_ABSTRACT_METHOD}
-"""Changes that are made to classes only."""
-
-PARAMETER_KINDS: Final = frozenset({ChangeKind.RENAME, ChangeKind.REMOVE_PARAMETER, ChangeKind.CHANGE_PARAMETER_TYPE})
-"""Changes to a parameter that is there already: it is mentioned inside the function."""
-
-PROPAGATING_KINDS: Final = frozenset(
-    {ChangeKind.MAKE_NULLABLE, ChangeKind.CHANGE_RETURN_TYPE, ChangeKind.CHANGE_BEHAVIOUR}
-)
-"""Changes to what comes out of a function: what becomes of it decides, and it may be handed on."""
-
-_PART_KINDS: Final = frozenset({ChangeKind.REMOVE_VARIANT, ChangeKind.REMOVE_FIELD, ChangeKind.RENAME_FIELD})
-"""Changes to a part of a class: the question may name the part as the member of a target or as the target itself."""
-
-_SOUGHT: Final = _PART_KINDS | PARAMETER_KINDS | {ChangeKind.ADD_ABSTRACT_METHOD}
+_SOUGHT: Final = PART_KINDS | PARAMETER_KINDS | {ChangeKind.ADD_ABSTRACT_METHOD}
 """Changes whose member is looked for; one that is only added stands nowhere yet."""
 
 _CONSTRUCTORS: Final = frozenset({"__init__", "__new__", "__post_init__", "__attrs_post_init__"})
-
-TARGETS_SOUGHT: Final = 8
-"""Names that are looked for: a question that names more is answered for the most plausible ones."""
 
 
 class Subject(StrEnum):
@@ -87,11 +69,11 @@ class Lens:
 @lru_cache(maxsize=64)
 def lens(change: Change) -> Lens:
     """What to look for in a line."""
-    targets = change.targets[:TARGETS_SOUGHT]
+    targets = change.targets
     first = targets[0] if targets else None
     member = change.member or ""
     owner = first.container.rpartition(".")[2] if first else ""
-    if change.kind in _PART_KINDS and first and member in ("", first.name):
+    if change.kind in PART_KINDS and first and member in ("", first.name):
         member = first.name
     ranks: dict[str, int] = {}
     if member and change.kind in _SOUGHT:

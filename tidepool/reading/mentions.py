@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -53,6 +53,37 @@ class SiteKind(StrEnum):
     DOCSTRING = "docstring"
     COMMENT = "comment"
     NONE = "no mention"
+
+
+TEXTS: Final = frozenset({SiteKind.STRING, SiteKind.DOCSTRING, SiteKind.COMMENT})
+"""Sites that only speak of the name."""
+
+DEFINITIONS: Final = frozenset({SiteKind.DEFINITION, SiteKind.METHOD, SiteKind.OVERRIDE})
+"""Sites that define it, or what overrides it."""
+
+USES: Final = frozenset(SiteKind) - DEFINITIONS - TEXTS - {SiteKind.DECLARATION, SiteKind.NONE}
+"""Sites that use the name: neither definitions nor text about it."""
+
+CALLS: Final = frozenset({SiteKind.CALL, SiteKind.CONSTRUCTION, SiteKind.SUPER_CALL})
+"""Sites that pass arguments."""
+
+IMPORTS: Final = frozenset({SiteKind.IMPORT, SiteKind.IMPORT_AS, SiteKind.REEXPORT, SiteKind.EXPORT})
+"""Sites that only hand the name on to other modules."""
+
+VALUES: Final = CALLS | {SiteKind.ATTRIBUTE}
+"""Sites that get a value."""
+
+INVOKED: Final = VALUES | {SiteKind.VALUE, SiteKind.DECORATOR, SiteKind.RAISE}
+"""Sites that call the name, or hand it to what will."""
+
+BRANCHES: Final = frozenset({SiteKind.CASE, SiteKind.CHAIN})
+"""Sites that are one of several branches."""
+
+DISPATCHES: Final = BRANCHES | {
+    *(SiteKind.TABLE, SiteKind.LITERAL, SiteKind.ENUMERATION, SiteKind.TABLE_VALUE),
+    *(SiteKind.ISINSTANCE, SiteKind.COMPARISON, SiteKind.SUBCLASS, SiteKind.DECLARATION),
+}
+"""Sites that tell variants apart, or list them."""
 
 
 @attrs.define(eq=False)

@@ -14,7 +14,7 @@ from typing import Final
 from tidepool.reading.expressions import in_expression
 from tidepool.reading.mentions import Ask, Mention, SiteKind
 from tidepool.reading.snippets import Within, indent
-from tidepool.reading.types import annotation, is_type_place, other_name
+from tidepool.reading.types import annotation, in_type_statement, is_type_place, other_name
 
 
 def kind_of(mention: Mention) -> SiteKind:
@@ -139,7 +139,7 @@ def _decorated(mention: Mention) -> SiteKind | None:
 def _type_statement(mention: Mention) -> SiteKind | None:
     if mention.before.strip() == "type":
         return SiteKind.DEFINITION
-    return SiteKind.ALIAS if "=" in mention.before and mention.before.startswith("type ") else None
+    return in_type_statement(mention)
 
 
 def _generic_definition(mention: Mention) -> SiteKind | None:

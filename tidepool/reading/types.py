@@ -51,24 +51,34 @@ def _is_type_argument(mention: Mention) -> bool:
     return mention.within is Within.LIST and (mention.above + mention.before)[: mention.opener].endswith("Callable[")
 
 
-_ALIAS: Final = re.compile(r"(?:^|\n)_?[A-Z]\w*\s*(?::\s*[\w.]*TypeAlias\s*)?=\s*[\w\s.,|\[\]\"(]*$")
+_WHOLE: Final = r"(?:[\w\s.,|\"]|\b(?:Optional|Union|Annotated)\[|\w\[[\w\s.,|\"]*\])*$"
+_ALIAS: Final = re.compile(rf"(?:^|\n)_?[A-Z]\w*\s*(?::\s*[\w.]*TypeAlias\s*)?=\s*{_WHOLE}")
+_TYPE_STATEMENT: Final = re.compile(rf"type\s[^=]*=\s*{_WHOLE}")
 _ASSIGNED: Final = re.compile(r"(\w+)\s*(?::[^=]*)?=\s*")
 
 
 def aliased(mention: Mention) -> SiteKind | None:
-    """`Other = Name`, `Other = Name | None`, `other = name` at the top level of a file."""
+    """`Other = Name`, `Other = Name | None`, `other = name` at the top level of a file.
+
+    A type that only holds the name, `list[Name]` or `Callable[[Name], None]`, is no other name for it.
+    """
     if mention.starts_line and not mention.is_continued:
         return None
     if other_name_column(mention) >= 0 and not mention.is_variant:
         return SiteKind.ALIAS
     text = mention.above + mention.before if mention.is_continued else mention.before
-    if mention.after.startswith("(") or not (mention.is_class or mention.is_variant) or not _ALIAS.search(text):
+    if mention.after.startswith("(") or mention.is_variant or not mention.is_class or not _ALIAS.search(text):
         return None
     if text.rstrip().endswith("=") and mention.after[:1] not in ("", "|", "["):
         return None
-    if mention.is_variant:
-        return SiteKind.LITERAL if "Literal" in mention.owner else None
-    return None if mention.within in (Within.CALL, Within.GROUP) or text.rstrip().endswith("= [") else SiteKind.ALIAS
+    return None if mention.within in (Within.CALL, Within.GROUP) else SiteKind.ALIAS
+
+
+def in_type_statement(mention: Mention) -> SiteKind | None:
+    """`type Other = Name`, and the types that only hold the name."""
+    if not mention.before.startswith("type ") or "=" not in mention.before:
+        return None
+    return SiteKind.ALIAS if _TYPE_STATEMENT.fullmatch(mention.before) else SiteKind.ANNOTATION
 
 
 def other_name_column(mention: Mention) -> int:
