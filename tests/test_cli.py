@@ -315,7 +315,8 @@ def test_hostile_files_do_not_hide_the_answer(scout: Scout, tmp_path: Path) -> N
     (root / "folder").symlink_to(outside, target_is_directory=True)
     run = scout("What breaks if I add a required parameter to price?", "--format", "json", "--budget", "50", cwd=root)
     assert run.code == 0
-    assert {"pay", "LARGE"} <= set(run.names)
+    assert "pay" in run.names
+    assert any("large.py" in pointer["location"] for pointer in run.answer["pointers"])
     assert "not read, for not being UTF-8 or for their names: latin.py, tabs and red.py" in run.answer["summary"]
     assert "secret" not in run.out.lower()
     table = scout("What breaks if I add a required parameter to price?", "--budget", "50", cwd=root)

@@ -56,7 +56,7 @@ MEMBERS: Final = frozenset({SymbolKind.METHOD, SymbolKind.PROPERTY, SymbolKind.F
 CARRIES_FROM_RELEVANCE: Final = 4
 """The relevance from which a place may carry the change on to the callers of the function that holds it."""
 
-HOVER_CHARACTERS: Final = 2000
+HOVER_CHARACTERS: Final = 4000
 """What is kept of a hover text: the signature and the first lines of documentation."""
 
 
@@ -238,7 +238,8 @@ class _Survey:
                 if part in self.parts_seen and not lead.deferred:
                     self.frontier.defer(lead)
                 else:
-                    self.parts_seen.add(part)
+                    if lead.relation is not Relation.DEFINITION:  # what it holds has to be looked at all the same
+                        self.parts_seen.add(part)
                     picked.append(lead)
         return picked
 

@@ -112,6 +112,8 @@ BY_PASSING: Final[Mapping[C, Mapping[Passing, Rule]]] = {
         Passing.NAMED: Rule(5, 5, 5, "`{name}` is called here with {member} by keyword, so the call fails",
             "stop passing {member}"),
         Passing.NOTHING: Rule(3, 1, 5, "`{name}` is called here without arguments", NO_WORK),
+        Passing.ABSENT: Rule(3, 1, 5, "`{name}` is called here without {member}, which is only taken by keyword",
+            NO_WORK),
         Passing.SPREAD: Rule(4, 3, 2, "`{name}` is called here with unpacked arguments, which may hold {member}",
             "check what is unpacked"),
     },
@@ -119,6 +121,8 @@ BY_PASSING: Final[Mapping[C, Mapping[Passing, Rule]]] = {
         Passing.NAMED: Rule(5, 4, 4, "`{name}` is called here with {member} by keyword, which must fit the new type",
             "pass the new type"),
         Passing.NOTHING: Rule(3, 1, 4, "`{name}` is called here without arguments", NO_WORK),
+        Passing.ABSENT: Rule(3, 1, 4, "`{name}` is called here without {member}, which is only taken by keyword",
+            NO_WORK),
     },
     C.ADD_FIELD: {
         Passing.NAMED: Rule(4, 1, 4, "an instance of `{name}` is made here with {member} already", NO_WORK),

@@ -114,7 +114,7 @@ RULES: Final[Mapping[C, Row]] = {
         S.CASE: Rule(5, 5, 4, "`{name}` is one arm of a match, and no arm matches {member}", "add a case for {member}"),
         S.CHAIN: Rule(5, 4, 4, "`{name}` is one branch of an if/elif chain, and {member} falls through to its end",
             "add a branch for {member}"),
-        S.TABLE: Rule(5, 4, 4, "`{name}` is a key of a table that has no entry for {member}: its look-up fails",
+        S.TABLE: Rule(5, 4, 4, "`{name}` is a key of a table that has no entry for {member}: a look-up by `[]` fails",
             "add an entry for {member}"),
         S.LITERAL: Rule(4, 4, 3, "`{name}` is one of the values that a literal type lists, and {member} is not",
             "add {member} to the literal type, if it belongs there"),

@@ -211,6 +211,8 @@ class _Reading:
         kind = kind_of(mention)
         if subject is Subject.MEMBER and self.lens.kind in PARAMETER_KINDS and kind not in _NOT_A_USE:
             kind = SiteKind.PARAMETER
+        elif kind is SiteKind.KEYWORD and self.lens.kind in PARAMETER_KINDS and mention.hands_on_its_own_name:
+            kind = SiteKind.PARAMETER  # `timeout=timeout`
         column = other_name_column(mention) if kind in _RENAMING else -1
         start = mention.first if mention.is_variant else mention.start
         return Site(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -160,6 +161,12 @@ class Mention:
     def starts_line(self) -> bool:
         """Whether nothing stands in front of it."""
         return not self.before or self.before.isspace()
+
+    @property
+    def hands_on_its_own_name(self) -> bool:
+        """Whether it is a keyword whose value is the variable of the same name: `timeout=timeout`."""
+        sign, value = self.after[:1], self.after[1:].lstrip()
+        return sign == "=" and re.match(rf"{re.escape(self.name)}\b(?!\s*[.(\[])", value) is not None
 
     @property
     def is_class(self) -> bool:

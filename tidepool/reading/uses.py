@@ -29,6 +29,7 @@ class Passing(StrEnum):
     NAMED = "named"  # it is passed by keyword
     NOTHING = "nothing"  # there are no arguments at all
     SPREAD = "spread"  # `*` or `**` may hold it
+    ABSENT = "absent"  # it is taken by keyword only, and is not passed
     UNKNOWN = "unknown"
 
 
@@ -166,16 +167,29 @@ def _by_bracket(mention: Mention, before: str) -> Use:
 
 def passing_of(mention: Mention) -> Passing:
     """What the arguments of the call show, as far as the lines hold them."""
-    after = mention.after
-    if not after.startswith("("):
+    if not mention.after.startswith("("):
         return Passing.UNKNOWN
-    end = closing(after, 0)
-    inside = after[1:end] if end >= 0 else "\n".join((after[1:], *mention.lines[mention.index + 1 :]))
+    call = "\n".join((mention.after, *mention.lines[mention.index + 1 :]))
+    end = closing(call, 0)
+    inside = call[1:end] if end >= 0 else call[1:]
     if end >= 0 and not inside.strip():
         return Passing.NOTHING
     if mention.lens.keyword is not None and mention.lens.keyword.search(inside):
         return Passing.NAMED
-    return Passing.SPREAD if "*" in inside and _SPREAD.search(inside) else Passing.UNKNOWN
+    if "*" in inside and _SPREAD.search(inside):
+        return Passing.SPREAD
+    return Passing.ABSENT if end >= 0 and _is_keyword_only(mention.lens.member, mention.hover) else Passing.UNKNOWN
+
+
+def _is_keyword_only(parameter: str, signature: str) -> bool:
+    """Whether a signature, as a server shows it, takes a parameter by keyword only: behind a bare star."""
+    star = _BARE_STAR.search(signature)
+    if star is None or not parameter:
+        return False
+    return re.search(rf"[,(]\s*{re.escape(parameter)}\s*[:=,)]", signature[star.end() - 1 :]) is not None
+
+
+_BARE_STAR: Final = re.compile(r"[(,]\s*\*\s*,")
 
 
 _SPREAD: Final = re.compile(r"(?:^|,)\s*\*{1,2}[\w(\[{]")
