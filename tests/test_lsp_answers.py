@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interpreters.lsp.answers import KINDS, Answers, within_file
+from interpreters.lsp.answers import KINDS, MAX_HOVER, MOST, Answers, first, within_file
 from interpreters.lsp.codebase import Codebase, uri_of
 from interpreters.lsp.columns import UNITS, from_code_points, to_code_points
 from interpreters.lsp.framing import MAX_MESSAGE_BYTES, Garbled, Inbox, frame
@@ -124,6 +124,63 @@ def test_a_container_is_what_is_around_within_the_file(container: str, path: str
     assert within_file(container, path, name) == within
 
 
+def test_what_has_no_name_is_left_out_and_what_it_holds_is_not(answers: Answers, uri: Callable[[str], str]) -> None:
+    method = {"name": "m", "kind": 6, "range": extent(1, 2, 1), "selectionRange": extent(1, 6)}
+    nameless = {"name": "", "kind": 5, "range": extent(0, 0, 1), "selectionRange": extent(0, 6), "children": [method]}
+    assert [it.qualified_name for it in answers.outline([nameless], "a.py")] == ["m"]
+    assert answers.found([{"name": "", "kind": 5, "location": {"uri": uri("a.py"), "range": extent(0, 0)}}]) == ()
+    (item,) = answers.items([{**nameless, "uri": uri("a.py")}])
+    assert item.symbol is None
+
+
+@pytest.mark.parametrize("container", [5, ["a"], {}, True])
+def test_a_container_that_is_no_text_is_named(answers: Answers, uri: Callable[[str], str], container: object) -> None:
+    location = {"uri": uri("a.py"), "range": extent(0, 0)}
+    with pytest.raises(InvalidData, match=r"result\[0\].containerName"):
+        answers.found([{"name": "x", "kind": 12, "containerName": container, "location": location}])
+
+
+def test_an_address_that_is_no_text_names_no_file(answers: Answers, uri: Callable[[str], str]) -> None:
+    assert answers.places({"uri": f"{uri('a.py')}\ud800", "range": extent(0, 0)}) == ()
+
+
+# Too much.
+
+
+@given(order=st.permutations(range(12)))
+def test_the_first_of_too_many_are_the_same_in_whatever_order_they_come(order: list[int]) -> None:
+    def listed(number: int) -> dict[str, Any]:
+        return {"uri": f"file:///{'code' if number % 2 else 'elsewhere'}/{number % 3}.py", "range": extent(number, 0)}
+
+    kept, left_out = first([listed(number) for number in order], 5, "file:///code/")
+    assert kept == [listed(number) for number in (3, 9, 1, 7, 5)]
+    assert left_out == 7
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "x", {}, {"uri": 5}, {"range": {"start": {"line": "x", "character": 0}}}])
+def test_what_is_wrong_is_among_the_first(wrong: object) -> None:
+    right = {"uri": "file:///code/a.py", "range": extent(0, 1)}
+    assert first([right, right, wrong], 1, "file:///code/") == ([wrong], 2)
+
+
+def test_an_outline_is_read_up_to_a_bound_and_the_rest_is_counted(answers: Answers) -> None:
+    children = [
+        {"name": "x", "kind": 13, "range": extent(line, 0), "selectionRange": extent(line, 0)} for line in range(MOST)
+    ]
+    outline = answers.outline([{**children[0], "children": children}], "a.py")
+    assert (len(outline), answers.left_out) == (MOST, 1)
+
+
+def test_calls_are_read_up_to_a_bound_and_the_rest_is_counted(answers: Answers, uri: Callable[[str], str]) -> None:
+    def call(line: int) -> dict[str, Any]:
+        where = {"uri": uri("a.py"), "range": extent(line, 0), "selectionRange": extent(line, 0)}
+        return {"from": {"name": "f", "kind": 12, **where}, "fromRanges": [extent(at, 0) for at in range(MOST - 1)]}
+
+    first_call, second_call = answers.calls([call(7), call(3)])
+    assert (first_call.caller.place.line, len(first_call.places), len(second_call.places)) == (4, MOST - 1, 1)
+    assert answers.left_out == MOST - 2
+
+
 # Hover.
 
 
@@ -145,6 +202,12 @@ def test_a_container_is_what_is_around_within_the_file(container: str, path: str
 )
 def test_hover_is_plain_text_whatever_shape_it_comes_in(answers: Answers, contents: object, text: str | None) -> None:
     assert answers.hover({"contents": contents}) == text
+
+
+@pytest.mark.parametrize("piece", ["[", "![", "[a](", "[x]([", "`", "~~~", " ", "\x1b[31m", "\n", "\n ```"])
+def test_a_hover_of_any_length_is_cut(answers: Answers, piece: str) -> None:
+    for contents in (piece * 300_000, {"kind": "markdown", "value": piece * 300_000}, [piece * 100] * 10_000):
+        assert len(answers.hover({"contents": contents}) or "") <= MAX_HOVER
 
 
 def test_no_hover_is_none(answers: Answers) -> None:
@@ -293,6 +356,13 @@ def test_what_is_quoted_is_one_short_printable_line(text: str | bytes, most: int
     assert len(plain(text, most)) <= most
     assert quote(text, most).isprintable()
     assert len(quote(text, most)) <= most + 2
+
+
+@pytest.mark.parametrize("piece", ["\x1b[31m", "\x1b[0", "\x1b]", "\x1b", "x"])
+def test_megabytes_are_quoted_by_their_end_or_their_beginning(piece: str) -> None:
+    said = f"first {piece * 1_000_000}\x07last"
+    assert plain(said).endswith("last")
+    assert quote(said).startswith("`first")
 
 
 def test_escape_sequences_leave_no_trace() -> None:

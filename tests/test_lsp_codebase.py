@@ -152,12 +152,25 @@ def test_a_link_that_leads_in_circles_is_no_file(root: Path) -> None:
 
 def test_a_virtual_environment_within_the_root_is_not_the_codebases(root: Path) -> None:
     for folder in ("env", "deep/er/env2"):
-        (root / folder / "lib").mkdir(parents=True)
+        (root / folder / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
         (root / folder / "pyvenv.cfg").touch()
     codebase = Codebase(root, environment=root / "named")
     for path in ("env/lib/x.py", "deep/er/env2/lib/x.py", "named/lib/x.py", "a/.tox/x.py", "b/site-packages/x.py"):
         assert codebase.path(uri_of(root / path)) is None
     assert codebase.path(uri_of(root / "deep/er/x.py")) == "deep/er/x.py"
+
+
+def test_folders_may_be_nested_deeper_than_calls(root: Path) -> None:
+    codebase = Codebase(root)
+    deep = "a/" * 1500
+    assert codebase.path(f"file://{root}/{deep}x.py") == f"{deep}x.py"
+    assert codebase.path(f"file://{root}/node_modules/{deep}x.py") is None
+
+
+def test_copies_that_were_built_are_not_the_codebases(root: Path) -> None:
+    codebase = Codebase(root)
+    for path, own in {"build/lib/x.py": False, "a/build/lib.b/x.py": False, "build/library/x.py": True}.items():
+        assert (codebase.path(uri_of(root / path)) is not None) is own
 
 
 names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -265,13 +278,19 @@ def test_an_interpreter_outside_of_a_virtual_environment_stands_for_its_prefix(r
     assert found.folder == Path("/bin/sh").resolve().parent.parent
 
 
-@pytest.mark.parametrize("active", [{}, {"VIRTUAL_ENV": ""}, {"VIRTUAL_ENV": "/no/such/folder"}])
+@pytest.mark.parametrize("active", [{}, *({"VIRTUAL_ENV": it} for it in ("", "/no/such/folder", "x" * 9000, "a\0b"))])
 def test_an_active_environment_that_is_none_is_passed_over(root: Path, active: dict[str, str]) -> None:
     assert find_environment(root, None, active) is None
 
 
 @pytest.mark.parametrize(
-    ("name", "why"), [("gone", "does not exist"), ("", "is no virtual environment"), ("text.txt", "cannot be run")]
+    ("name", "why"),
+    [
+        ("gone", "does not exist"),
+        ("x" * 300, "does not exist"),
+        ("", "is no virtual environment"),
+        ("text.txt", "cannot be run"),
+    ],
 )
 def test_a_named_environment_that_is_none_is_an_error(root: Path, name: str, why: str) -> None:
     (root / "text.txt").touch()

@@ -273,6 +273,10 @@ ANSWER = '{"jsonrpc": "2.0", "id": {id}, "result": null}'
         ("Content-Length: 2\\r\\n\\r\\n{}", r"answered nonsense: `{}` is no message"),
         ('Content-Length: 18\\r\\n\\r\\n{"jsonrpc": "2.0"}', "answered nonsense"),
         ('Content-Length: 28\\r\\n\\r\\n{"jsonrpc": "2.0", "id": [1]}', "answered nonsense"),
+        (
+            'Content-Length: 45\\r\\n\\r\\n{"jsonrpc": "2.0", "id": [1], "result": null}',
+            "answered nonsense",
+        ),
         ("Usage: odd [OPTIONS]\\n", r"does not speak .*it wrote `Usage: odd \[OPTIONS\]`; check its command"),
         ("Traceback (most recent call last):\\n", "does not speak the language server protocol"),
         ("Content-Length: 0\\r\\n\\r\\n", "does not speak .*announced a message of `0` bytes"),
@@ -280,6 +284,10 @@ ANSWER = '{"jsonrpc": "2.0", "id": {id}, "result": null}'
         (
             "Content-Length: 1099511627776\\r\\n\\r\\n",
             "does not speak .*`1099511627776` bytes; from 1 to 268435456 can",
+        ),
+        (
+            "Content-Length: 268435457\\r\\n\\r\\n",
+            "does not speak .*`268435457` bytes; from 1 to 268435456 can",
         ),
         ("Content-Type: x\\r\\n\\r\\n", "does not speak .*a message without its Content-Length"),
         ("X-Header: 1\\r\\n\\r\\n", "does not speak .*it wrote `X-Header: 1`"),

@@ -10,10 +10,11 @@ from typing import Any
 import attrs
 import pytest
 
+from interpreters.lsp.answers import MOST
 from interpreters.lsp.interpreter import language_server
 from interpreters.lsp.servers import TY
 from interpreters.lsp.session import Session
-from tests.lsp_world import World, a_world
+from tests.lsp_world import World, a_world, odd
 from tidepool.eff import Eff, attempt, each, run_async
 from tidepool.effects.lsp import (
     Call,
@@ -30,6 +31,7 @@ from tidepool.effects.lsp import (
     references,
     snippet,
     subtypes,
+    unseen,
 )
 from tidepool.errors import BadAnswer
 
@@ -212,7 +214,7 @@ def test_columns_are_characters_in_whatever_unit_the_server_counts(world: World,
     ]
     assert [place.column for place in mentions] == uses
     assert [place.column for place in defined] == uses[:1]
-    assert "int" in said or "1" in said
+    assert said.splitlines()[0] == "Literal[1]"
 
 
 def test_places_in_a_file_that_is_not_utf_8_do_not_stop_the_others(world: World) -> None:
@@ -302,9 +304,83 @@ def test_the_settings_of_a_folder_above_do_not_hide_the_codebase(world: World, t
 
 
 def test_a_codebase_that_the_server_cannot_see_is_an_error_and_not_an_empty_answer(world: World) -> None:
-    world.write({".ignore": "*.py\n", "code.py": "def present() -> int: ...\n"})
+    world.write({"code.py": "def present() -> int: ...\n"})
     with pytest.raises(BadAnswer, match=r"not even present, .*\.gitignore"):
-        world.ask(find_symbol("absent"))
+        world.ask(find_symbol("absent"), odd("answers", "workspace/symbol", "[]"))
+
+
+def test_what_the_codebase_does_not_share_is_looked_at_all_the_same(world: World) -> None:
+    use = "from lib_ import used\nused()\n"
+    hidden = ("gen.py", "out/a.py", "dist/b.py", "_build/c.py", "build/d.py", "pkg/venv/e.py", ".hidden/f.py")
+    (world.root / ".git" / "info").mkdir(parents=True)
+    world.write({
+        "lib_.py": "def used() -> int: ...\n", ".gitignore": "gen.py\nout/\ndist/\nbuild/\n", ".ignore": "pkg/\n",
+        ".git/info/exclude": "_build/\n", **dict.fromkeys(hidden, use),
+    })  # fmt: skip
+    paths = [place.path for place in world.ask(references(Place("lib_.py", 1, 4)))]
+    assert sorted(set(paths)) == sorted(("lib_.py", *hidden))
+    assert world.ask(unseen()) == ()
+
+
+def test_folders_that_may_be_the_codebases_are_named_where_they_are_passed_over(world: World) -> None:
+    ours = "def used() -> int: ...\n"
+    passed_over = ("build/lib/lib_.py", "build/lib.linux-x86_64/lib_.py", "vendored/site-packages/theirs.py")
+    silently = (".venv/x.py", "env/x.py", "node_modules/x.py", "a/__pycache__/x.py", ".git/x.py", "b/.tox/x.py")
+    world.write(
+        {"lib_.py": ours, "env/pyvenv.cfg": "", "env/bin/python": "", **dict.fromkeys((*passed_over, *silently), ours)}
+    )
+    world.write({"c/site-packages/readme.txt": "", "latin.py": b"x = '\xe9'\n"})
+
+    def program() -> Eff[Lsp, Any]:
+        return (yield from find_symbol("used")), (yield from unseen())
+
+    found, limits = world.ask(program())
+    assert [it.place.path for it in found] == ["lib_.py"]
+    assert limits == (
+        "not read, for not being UTF-8 or for their names: latin.py",
+        "not read, as copies or as other people's code: build/lib, build/lib.linux-x86_64, vendored/site-packages",
+    )
+
+
+def test_a_file_that_says_so_does_not_make_a_package_a_virtual_environment(world: World) -> None:
+    world.write({"shop/pyvenv.cfg": "", "shop/sale.py": "def used() -> int: ...\n", "lib_.py": "x = 1\n"})
+    assert [it.place.path for it in world.ask(find_symbol("used"))] == ["shop/sale.py"]
+
+
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [
+        (
+            '[{"name": "x", "kind": 12, "containerName": 5, "location": {"uri": "ROOT/code.py", "range": {}}}]',
+            r"result\[0\]\.containerName: 5 is not text",
+        ),
+        ('[{"name": 5}]', r"result\[0\]\.location: None is not an object"),
+        ('[{"name": "x", "location": {"uri": "file://[", "range": 5}}, 5]', r"result\[1\]\.location: 5 is not in an"),
+    ],
+)
+def test_what_a_lying_server_answers_is_a_bad_answer(world: World, result: str, why: str) -> None:
+    world.write({"code.py": "def present() -> int: ...\n"})
+    with pytest.raises(BadAnswer, match=f"odd: answered workspace/symbol with nonsense: {why}"):
+        world.ask(find_symbol("absent"), odd("answers", "workspace/symbol", result))
+
+
+def test_of_an_answer_that_is_too_long_the_rest_is_counted(world: World) -> None:
+    world.write({"code.py": "def present() -> int: ...\n"})
+
+    def program() -> Eff[Lsp, Any]:
+        return (yield from references(Place("code.py", 1, 4))), (yield from unseen())
+
+    mentions, limits = world.ask(program(), odd("places", str(MOST + 7)))
+    assert [place.line for place in mentions] == list(range(1, MOST + 1))
+    assert limits == ("not looked at: 7 more mentions of what stands at code.py:1",)
+
+
+@pytest.mark.parametrize("name", ["build", "dist", "site-packages", "venv"])
+def test_what_the_root_itself_is_called_hides_nothing(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    for world in a_world(tmp_path / name):
+        world.write({"lib/a.py": "def used() -> int: ...\n", "use.py": "from lib.a import used\n"})
+        assert [place.path for place in world.ask(references(Place("lib/a.py", 1, 4)))] == ["lib/a.py", "use.py"]
 
 
 def test_what_the_server_complains_of_is_noted(world: World) -> None:

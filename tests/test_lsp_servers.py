@@ -22,6 +22,7 @@ from interpreters.lsp.servers import (
     SERVERS,
     TY,
     Server,
+    check_trusted,
     fill,
     find_command,
     known_server,
@@ -72,6 +73,12 @@ def test_a_program_is_looked_for_beside_the_running_python_and_then_on_path(tmp_
     assert find_command(Server("own", ("own-server", "-v")), {"PATH": str(tmp_path)}) == (str(own), "-v")
 
 
+@pytest.mark.parametrize("command", [(), ("",)])
+def test_a_command_without_a_program_is_an_error(command: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match="the command of the language server own is empty: name its program"):
+        find_command(Server("own", command), {})
+
+
 NAMED = Environment(Path("/env"), Path("/env/bin/python"), virtual=True, origin=Origin.NAMED)
 IN_ROOT = attrs.evolve(NAMED, origin=Origin.IN_ROOT)
 
@@ -86,9 +93,42 @@ def test_what_stands_for_the_environment_is_filled_in_or_left_out() -> None:
 
 
 def test_a_server_that_runs_python_is_not_told_of_one_that_stands_in_the_codebase() -> None:
-    assert told_of(PYREFLY, IN_ROOT) is None
+    for untrusted in (IN_ROOT, None):
+        told = told_of(PYREFLY, untrusted)
+        assert told is not None
+        assert told.python == Path(sys.executable)
     assert told_of(PYREFLY, NAMED) == NAMED
     assert told_of(TY, IN_ROOT) == IN_ROOT
+
+
+@pytest.mark.parametrize(
+    ("file", "settings"),
+    [
+        ("pyrefly.toml", 'python-interpreter-path = "evil/python"'),
+        ("deep/er/pyrefly.toml", '"python\\u002dinterpreter" = "evil/python"'),
+        (".hidden/pyproject.toml", '[tool.pyrefly.build-system]\ntype = "custom"'),
+        ("mypy.ini", "[mypy]\npython_executable = evil/python"),
+        ("a/setup.cfg", "[mypy]\nPython_Executable: evil/python"),
+        ("pyproject.toml", '[tool.mypy]\npython_executable = "evil/python"'),
+        ("pyrefly.toml", "not = [toml"),
+        ("pyproject.toml", "tool = 5"),
+        ("pyproject.toml", b"\xff"),
+    ],
+)
+def test_a_server_that_obeys_the_codebase_is_refused_where_that_may_name_a_program(
+    world: World, file: str, settings: str | bytes
+) -> None:
+    root = world.write({file: settings, "code.py": ""})
+    with pytest.raises(ConfigError, match=f"pyrefly would run a program that {file} may name: if you trust"):
+        world.ask(find_symbol("x"), PYREFLY)
+    check_trusted(PYREFLY, root, NAMED)
+    check_trusted(TY, root, None)
+
+
+def test_a_server_that_obeys_the_codebase_is_not_refused_for_other_settings(world: World) -> None:
+    root = world.write({"pyrefly.toml": 'search-path = ["src"]', "a/pyproject.toml": "[build-system]\nrequires = []"})
+    world.write({"mypy.ini": "[mypy]\nstrict = true", "code.py": ""})
+    check_trusted(PYREFLY, root, None)
 
 
 def environment(folder: Path, module: str) -> Path:
@@ -203,7 +243,16 @@ asyncio.run(main(*sys.argv[1:]))
             ("answers", "textDocument/hover", '{"refused": {"code": 1, "message": "no"}}'),
             "True False BadAnswer odd: refus",
         ),
-        (("crashes", "textDocument/hover"), "True False Lost"),
+        (("says", "textDocument/hover", "Content-Length: 268435457\\r\\n\\r\\n"), "True False BadAnswer odd: does not"),
+        (
+            (
+                "says",
+                "textDocument/hover",
+                'Content-Length: 45\\r\\n\\r\\n{"jsonrpc": "2.0", "id": [1], "result": null}',
+            ),
+            "True False BadAnswer odd: answered nonsense",
+        ),
+        (("crashes", "textDocument/hover"), "True True Lost"),
     ],
 )
 def test_what_is_simple_needs_no_pygls_and_what_is_not_gets_it(

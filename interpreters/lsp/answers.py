@@ -1,12 +1,18 @@
 """From a server's plain data to the domain's words, strictly: what is not as the protocol has it is named.
 
-Every answer is sorted and without duplicates; what is not the codebase's is left out.
+Every answer is sorted and without duplicates; what is not the codebase's is left out, and so is what has no name, as
+servers have it of code that is half written. Only a hover says what stands outside of the root: it quotes whatever
+the code resolves to in its environment, by an import, a link or the search paths in its settings.
+
+A server need not be honest: of one answer no more than `MOST` places or symbols are read, always the same ones, and
+what is left out is counted.
 
 Source: the Language Server Protocol 3.17.
 """
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
@@ -21,6 +27,8 @@ from tidepool.errors import InvalidData
 
 T = TypeVar("T")
 
+MOST: Final = 20_000  # places, or symbols, of one answer: nobody reads as many, and a server that lies sends millions
+MAX_HOVER: Final = 8_000  # characters of what a hover quotes; nobody reads on, and what it is cleaned by takes time
 _MAX_NUMBER: Final = 2**31 - 1  # of a line or a column: the protocol's `uinteger`
 
 KINDS: Final[Mapping[int, SymbolKind]] = MappingProxyType(
@@ -58,12 +66,17 @@ class Item:
 
 
 class Answers:
-    """Reads one answer of a server.
+    """Reads one answer of a server, whose lists are cut already where they are `first`'s to cut.
 
     Every method raises `InvalidData` for what is not as the protocol has it.
+
+    Attributes:
+        left_out: how many places or symbols were not read, for the answer's holding more than `MOST`.
     """
 
     def __init__(self, codebase: Codebase, encoding: str) -> None:
+        self.left_out = 0
+        self._room = MOST
         self._codebase = codebase
         self._columns = Columns(codebase, encoding)
 
@@ -90,16 +103,17 @@ class Answers:
 
     def calls(self, result: Any) -> list[Call]:
         """Of `CallHierarchyIncomingCall[] | null`."""
-        return [call for call in _each(_list(result, "result"), self._call, "result") if call is not None]
+        listed = sorted(_list(result, "result"), key=_where)  # the same ones have room, in whatever order they come
+        return [call for call in _each(listed, self._call, "result") if call is not None]
 
     def hover(self, result: Any) -> str | None:
         """Of `Hover | null`."""
         if result is None:
             return None
         contents = _field(result, "contents", object)
-        parts = contents if isinstance(contents, list) else [contents]
+        parts = contents[:_MAX_PARTS] if isinstance(contents, list) else [contents]
         text = "\n\n".join(part for part in _each(parts, _hover_text, "contents") if part)
-        return text or None
+        return _beginning(text) or None
 
     def _location(self, location: Any) -> Place | None:
         """Of a location, or of the target of a link."""
@@ -113,9 +127,11 @@ class Answers:
         path = self._codebase.path(_field(location, "uri", str))
         if path is None:
             return None
-        name = _field(symbol, "name", str)
+        if not (name := _field(symbol, "name", str)):
+            return None
         extent = _field(location, "range", dict)
-        container = within_file(symbol.get("containerName") or "", path, name)
+        given = None if symbol.get("containerName") is None else _field(symbol, "containerName", str)
+        container = within_file(given or "", path, name)
         return Symbol(name, _kind(symbol), container, self._start(path, extent), *_lines(extent))
 
     def _nested(self, items: list[Any], path: str) -> Iterator[Symbol]:
@@ -124,13 +140,20 @@ class Answers:
         while left:
             container, siblings = left.pop()
             for item in siblings:
+                if not self._room:
+                    self.left_out += 1
+                    continue
+                self._room -= 1
                 symbol = self._definition(item, path, container)
-                yield symbol
+                if symbol is not None:
+                    yield symbol
                 if (children := item.get("children")) is not None:
-                    left.append((symbol.qualified_name, _list(children, "children")))
+                    within = container if symbol is None else symbol.qualified_name
+                    left.append((within, _list(children, "children")))
 
-    def _definition(self, item: Any, path: str, container: str) -> Symbol:
-        name = _field(item, "name", str)
+    def _definition(self, item: Any, path: str, container: str) -> Symbol | None:
+        if not (name := _field(item, "name", str)):
+            return None
         place = self._start(path, _field(item, "selectionRange", dict))
         return Symbol(name, _kind(item), container, place, *_lines(_field(item, "range", dict)))
 
@@ -142,7 +165,10 @@ class Answers:
         caller = self._item(_field(call, "from", dict)).symbol
         if caller is None:
             return None
-        extents = _field(call, "fromRanges", list)
+        extents, left_out = first([{"range": it} for it in _field(call, "fromRanges", list)], self._room)
+        extents = [it["range"] for it in extents]
+        self._room -= len(extents)
+        self.left_out += left_out
         places = _sorted(_each(extents, lambda extent: self._start(caller.place.path, extent), "fromRanges"))
         last_line = max([caller.last_line, *(place.line for place in places)])  # a module's range may be its first line
         return Call(attrs.evolve(caller, last_line=last_line), places)
@@ -151,6 +177,39 @@ class Answers:
         start = _field(extent, "start", dict)
         line = _number(start, "line") + 1
         return Place(path, line, self._columns.heard(path, line, _number(start, "character")))
+
+
+def first(items: list[Any], most: int = MOST, root_uri: str = "") -> tuple[list[Any], int]:
+    """The first of a list by where they stand, those under an address before any other, and how many are left out.
+
+    Servers answer in any order, and the same question is to be answered alike. What is not as the protocol has it
+    comes first, so that it is found out.
+    """
+    if len(items) <= most:
+        return items, 0
+    return heapq.nsmallest(most, items, key=lambda item: (_is_outside(item, root_uri), _where(item))), len(items) - most
+
+
+def _is_outside(item: Any, root_uri: str) -> bool:
+    uri = _where(item)[0]
+    return bool(uri) and not uri.startswith(root_uri)
+
+
+def _where(item: Any) -> tuple[str, int, int, str, str]:
+    """Where a location, a symbol, an item or a call stands, and its names; all empty where it is no such thing."""
+    try:
+        at = item.get("location") or item.get("from") or item
+        extent = at.get("targetSelectionRange") or at.get("selectionRange") or at["range"]
+        uri = at.get("targetUri") or at.get("uri") or ""
+        start = extent["start"]
+        named = item.get("from") or item
+        where = (uri, start["line"], start["character"], named.get("name") or "", named.get("containerName") or "")
+    except (AttributeError, KeyError, TypeError):
+        return _NOWHERE
+    return where if all(isinstance(it, type(none)) for it, none in zip(where, _NOWHERE, strict=True)) else _NOWHERE
+
+
+_NOWHERE: Final = ("", 0, 0, "", "")
 
 
 def within_file(container: str, path: str, name: str) -> str:
@@ -167,15 +226,20 @@ def within_file(container: str, path: str, name: str) -> str:
 
 
 _FENCE: Final = re.compile(r"^ *(?:```|~~~)[\w+-]*[ \t]*\n?", re.MULTILINE)
-_LINK: Final = re.compile(r"!?\[([^\]\n]*)\]\([^)\s]*\)")
+_LINK: Final = re.compile(r"!?\[([^\[\]\n]{0,500})\]\([^)\s]{0,2000}\)")  # bounded: else its time is quadratic
+_MAX_PARTS: Final = 50  # of a hover
 
 
 def _hover_text(part: Any) -> str:
     """The text of `MarkupContent | MarkedString`."""
     if isinstance(part, str):
-        return _unmarked(part)
-    value = _field(part, "value", str)
+        return _unmarked(_beginning(part))
+    value = _beginning(_field(part, "value", str))
     return value.strip() if part.get("kind") == "plaintext" or "language" in part else _unmarked(value)
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= MAX_HOVER else text[: MAX_HOVER - 1] + "…"
 
 
 def _unmarked(markdown: str) -> str:

@@ -175,7 +175,10 @@ def _local(uri: str) -> str | None:
         return None
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
         return None
-    path = os.fsdecode(unquote_to_bytes(parts.path))
+    try:
+        path = os.fsdecode(unquote_to_bytes(parts.path))
+    except UnicodeError:  # half of a pair of surrogates is no text, and in no name
+        return None
     if os.name == "nt":
         path = path.lstrip("/").replace("/", os.sep)
     return path if path and "\0" not in path else None

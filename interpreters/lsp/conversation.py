@@ -3,8 +3,8 @@
 pygls reads and dispatches the messages (`rpc.py`), but importing it takes 0.25 s, a quarter of what a server needs to
 find a thousand references in a large codebase, and takes that time from the server where there are two cores. So it
 is imported, in a thread, when the first message comes that is anything but the answer to a request, or when a session
-outlives the time of one answer (`ALONE_S`); until then whole answers are taken as they come, and any other message
-stays where it is, for pygls to read.
+that has outlived the time of one answer (`ALONE_S`) waits for nothing; until then whole answers are taken as they come,
+and any other message stays where it is, for pygls to read.
 What is asked and answered stays plain dictionaries and lists, which are translated, and checked, once (`answers.py`).
 """
 
@@ -55,7 +55,7 @@ class Conversation:
     """Requests to a running server, and what it asks in turn.
 
     Args:
-        alone_s: how long pygls is not imported as long as it is not needed.
+        alone_s: how long pygls is not imported as long as it is not needed; then it is when nothing is waited for.
 
     Attributes:
         complaints: what it wanted shown to the user as an error.
@@ -165,11 +165,19 @@ class Conversation:
         There is none where the server ended meanwhile and left nothing to read.
         """
         if "interpreters.lsp.rpc" not in sys.modules:
+            await self._alone()
+            if self._process.inbox.at_end:
+                return None
+        return await _in_background(_load)
+
+    async def _alone(self) -> None:
+        """Wait until there is something for pygls to read, or time to import it."""
+        while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._needs_client.wait(), self._alone_s)
-                if self._process.inbox.at_end:
-                    return None
-        return await _in_background(_load)
+                return
+            if not self._waiting:
+                return
 
     def _take(self, message: bytes) -> bool:
         """Take a message if it is nothing but the answer to a request; answers whether it was."""

@@ -1,18 +1,23 @@
 """The interpreter of `Lsp` that asks a language server.
 
 The operations of one round are asked side by side. Snippets are read from the files, without the server.
+What a server answers is not trusted: whatever cannot be read is its `BadAnswer`, and of an answer too long to be one
+the beginning is read, which `Unseen` tells.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 import attrs
 
-from interpreters.lsp.answers import Answers, Item
+from interpreters.lsp.answers import MOST, Answers, Item, first
+from interpreters.lsp.codebase import uri_of
 from interpreters.lsp.columns import Columns
+from interpreters.lsp.plain import plain
 from interpreters.lsp.session import Session
 from interpreters.lsp.text import lines_that_write
 from tidepool.eff import AsyncHandler
@@ -33,9 +38,21 @@ from tidepool.effects.lsp import (
     TextMentions,
     Unseen,
 )
-from tidepool.errors import BadAnswer, InvalidData
+from tidepool.errors import BadAnswer
 
 NAMED: Final = 3  # of the files, or folders, that were not read; the others are counted
+_NONSENSE: Final = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
+_ANSWERED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "textDocument/references": "mentions of what stands at",
+        "textDocument/definition": "definitions of what stands at",
+        "textDocument/implementation": "implementations of what stands at",
+        "textDocument/documentSymbol": "definitions in",
+        "workspace/symbol": "definitions with a name like",
+        "typeHierarchy/subtypes": "classes below",
+        "callHierarchy/incomingCalls": "calls of",
+    }
+)
 
 T = TypeVar("T")
 
@@ -85,7 +102,9 @@ class _Asked:
             "as copies or as other people's code": unread.folders,
         }
         passed_over = (f"not read, {reason}: {_some(names)}" for reason, names in reasons.items() if names)
-        return (*passed_over, *self.session.notes)
+        left_out = [f"{number} more {what}" for what, number in sorted(self.session.left_out.items())]
+        not_looked_at = [f"not looked at: {_some(tuple(left_out))}"] if left_out else []
+        return (*passed_over, *not_looked_at, *self.session.notes)
 
     async def _found(self, name: str) -> tuple[Symbol, ...]:
         return await self._ask("workspace/symbol", {"query": name}, None, Answers.found, whole=True)
@@ -152,10 +171,18 @@ class _Asked:
     ) -> T:
         session = self.session
         result = await session.ask(method, asks, about, whole=whole)
+        answers = Answers(session.codebase, session.encoding)
         try:
-            return read(Answers(session.codebase, session.encoding), result)
-        except InvalidData as error:
-            raise BadAnswer(session.server.name, f"answered {method} with nonsense: {error}") from error
+            if isinstance(result, list) and len(result) > MOST:  # in a thread: millions take seconds
+                root_uri = uri_of(session.codebase.root) + "/"
+                result, answers.left_out = await asyncio.to_thread(first, result, MOST, root_uri)
+            answer = read(answers, result)
+        except _NONSENSE as error:  # what no reader foresaw as well: the data is the server's
+            why = plain(str(error)) or type(error).__name__
+            raise BadAnswer(session.server.name, f"answered {method} with nonsense: {why}") from error
+        if answers.left_out:
+            session.left_out[f"{_ANSWERED.get(method, method)} {_subject(asks, about)}"] = answers.left_out
+        return answer
 
     def _at(self, place: Place) -> dict[str, Any]:
         codebase = self.session.codebase
@@ -164,6 +191,13 @@ class _Asked:
             "textDocument": {"uri": codebase.uri(place.path)},
             "position": {"line": place.line - 1, "character": column},
         }
+
+
+def _subject(asks: Any, about: str | None) -> str:
+    """What was asked about, as a person would find it."""
+    if about is None:
+        return plain(str(asks["query"] if "query" in asks else asks["item"].get("name")))
+    return f"{about}:{asks['position']['line'] + 1}" if "position" in asks else about
 
 
 def _merged(symbol: Symbol, known: Symbol | None) -> Symbol:

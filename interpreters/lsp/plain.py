@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 _ESCAPES: Final = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.?)")
+_MOST_READ: Final = 20_000  # of what is quoted; a server may say megabytes
 
 
 def plain(text: str | bytes, most: int = 300) -> str:
@@ -13,7 +14,8 @@ def plain(text: str | bytes, most: int = 300) -> str:
 
     The end of what a program said last is where it says why.
     """
-    decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    end = text[-max(most, _MOST_READ) :]
+    decoded = end.decode("utf-8", "replace") if isinstance(end, bytes) else end
     visible = "".join(char if char.isprintable() else " " for char in _ESCAPES.sub("", decoded))
     line = " ".join(visible.split())
     return line if len(line) <= most else "…" + line[len(line) + 1 - most :]
@@ -21,5 +23,6 @@ def plain(text: str | bytes, most: int = 300) -> str:
 
 def quote(text: str | bytes, most: int = 80) -> str:
     """The beginning of a text, made plain, in quotation marks."""
-    line = plain(text, most=len(text) + 1)
+    beginning = text[:_MOST_READ]
+    line = plain(beginning, most=len(beginning) + 1)
     return f"`{line}`" if len(line) <= most else f"`{line[: most - 1]}…`"

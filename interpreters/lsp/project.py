@@ -120,8 +120,14 @@ def is_passed_over(above: str, name: str) -> bool:
 
 
 def is_virtual(folder: Path) -> bool:
-    """Whether a folder is a virtual environment; one that cannot be looked into is none."""
-    return _is_file(folder / "pyvenv.cfg")
+    """Whether a folder is a virtual environment; one that cannot be looked into is none.
+
+    The file that says so does not suffice: among sources, it would hide a whole package.
+    """
+    if not _is_file(folder / "pyvenv.cfg"):
+        return False
+    interpreter = any(os.path.lexists(folder / python) for python in ("bin/python", "Scripts/python.exe"))
+    return interpreter or next(folder.glob("lib*/python*/site-packages"), None) is not None
 
 
 def _walk(root: Path, suffixes: tuple[str, ...], passed_over: list[Path]) -> Iterator[Path]:
@@ -132,7 +138,7 @@ def _walk(root: Path, suffixes: tuple[str, ...], passed_over: list[Path]) -> Ite
         folder = folders.popleft()
         above = "" if folder == root else folder.name
         entries = _entries(folder)
-        if above and any(entry.name == "pyvenv.cfg" for entry in entries):
+        if above and any(entry.name == "pyvenv.cfg" for entry in entries) and is_virtual(folder):
             continue
         for entry in entries:
             looked_at += 1

@@ -11,17 +11,28 @@ import os
 import shutil
 import sys
 import sysconfig
+import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 import attrs
 
+from interpreters.lsp.plain import plain
 from interpreters.lsp.project import COPIES, NOT_SOURCE, Environment, Origin
 from tidepool.errors import ConfigError, Unavailable
 
+_OWN: Final = Environment(
+    Path(sys.prefix), Path(sys.executable), virtual=sys.prefix != sys.base_prefix, origin=Origin.ACTIVE
+)
+_PROGRAMS: Final = (
+    "python-interpreter", "python_interpreter", "python_executable", "conda-env", "conda_env", "build-system",
+    "build_system",
+)  # fmt: skip
+"""What settings begin with that name a program."""
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -49,7 +60,10 @@ class Server:
         first_answers_complete: whether it answers about the whole codebase from the first answer on. Where not, it is
             waited for until it finds what is known to be there.
         pipelines_start: whether it reads on before its answer to `initialize` was acknowledged.
-        runs_python: whether it runs the environment's interpreter. It is then told only of one that the user chose.
+        runs_python: whether it runs the environment's interpreter. It is then told only of one that the user chose,
+            or of the one that runs this.
+        obeys: files of the codebase in which it may be told of another program to run, whatever it was told before,
+            and the tables of each TOML file that hold its settings.
         idles_at_exit: whether after `shutdown` it only frees its memory, page by page: that is not waited for.
         caveat: what a person should know about its answers.
     """
@@ -66,6 +80,7 @@ class Server:
     first_answers_complete: bool = False
     pipelines_start: bool = False
     runs_python: bool = False
+    obeys: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType({})
     idles_at_exit: bool = False
     caveat: str | None = None
 
@@ -85,9 +100,10 @@ TY: Final = Server(
                 "exclude": ["!**", *(f"**/{folder}/" for folder in (*sorted(NOT_SOURCE), *COPIES))],
                 "respect-ignore-files": False,
             },
-            "environment": {
-                "python": "{named}"
-            },  # any other it learns of by VIRTUAL_ENV, after the codebase's own choice
+            # Any other it learns of by VIRTUAL_ENV, after the codebase's own choice. The codebase's `extra-paths` and
+            # links may lead out of the root, and a hover then quotes what stands there: lists given here are joined
+            # with its own and do not replace them.
+            "environment": {"python": "{named}"},
         },
     },
     first_answers_complete=True,
@@ -103,6 +119,15 @@ PYREFLY: Final = Server(
     settings={"python": {"pythonPath": "{python}"}},
     opens_files=True,
     runs_python=True,
+    obeys=MappingProxyType(
+        {
+            "pyrefly.toml": ((),),
+            "pyproject.toml": (("tool", "pyrefly"), ("tool", "mypy")),
+            "mypy.ini": (),
+            ".mypy.ini": (),
+            "setup.cfg": (),
+        }
+    ),
     caveat="pyrefly finds no method by its name alone, and takes the subclasses of a subclass for direct ones",
 )
 
@@ -218,9 +243,45 @@ def find_command(server: Server, environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def told_of(server: Server, environment: Environment | None) -> Environment | None:
-    """The environment, where the server may know of it."""
+    """The environment that the server is told of.
+
+    One that runs the interpreter is told of this process's own rather than of none, or of one that stands in the
+    codebase: left to itself, it looks for one there, and runs it.
+    """
     trusted = environment is not None and environment.origin is not Origin.IN_ROOT
-    return environment if trusted or not server.runs_python else None
+    return environment if trusted or not server.runs_python else _OWN
+
+
+def check_trusted(server: Server, root: Path, environment: Environment | None) -> None:
+    """Refuse a server that would run what the codebase names.
+
+    Raises:
+        ConfigError: the codebase's settings name a program, and the user named no interpreter.
+    """
+    if not server.obeys or (environment is not None and environment.origin is Origin.NAMED):
+        return
+    for folder, _, names in os.walk(root):  # all of it: in any folder the settings hold for what stands there
+        for name in server.obeys.keys() & names:
+            file = Path(folder, name)
+            if not _names_no_program(file, server.obeys[name]):
+                where = plain(str(file.relative_to(root)))
+                raise ConfigError(
+                    f"{server.name} would run a program that {where} may name: if you trust this codebase, name its "
+                    "interpreter with --python, else name another language server"
+                )
+
+
+def _names_no_program(file: Path, tables: tuple[tuple[str, ...], ...]) -> bool:
+    """Whether it is certain that a file has no setting that has a program run, if it is TOML: in some of its tables."""
+    try:
+        text = file.read_text("utf-8") if file.is_file() else ""
+        if file.suffix != ".toml":
+            return not any(setting in text.casefold() for setting in _PROGRAMS)
+        settings = tomllib.loads(text)
+        named = (name for table in tables for name in reduce(lambda inner, key: inner.get(key, {}), table, settings))
+        return not any(name.startswith(_PROGRAMS) for name in named)
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return False
 
 
 def fill(template: Any, environment: Environment | None) -> Any:

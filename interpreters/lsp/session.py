@@ -22,7 +22,7 @@ from interpreters.lsp.framing import Lost, TimedOut
 from interpreters.lsp.life import Launch, Life, begin
 from interpreters.lsp.project import Unread, check_root, find_environment, landmarks, search_path, unread
 from interpreters.lsp.readiness import size, wait_until_read
-from interpreters.lsp.servers import TY, Server, fill, find_command, told_of
+from interpreters.lsp.servers import TY, Server, check_trusted, fill, find_command, told_of
 from tidepool.errors import BadAnswer, InterpreterError, Unavailable, Unsupported
 
 MAX_IN_FLIGHT: Final = 64  # requests at a time: more only wait in the server's queue, and in its memory
@@ -61,7 +61,10 @@ async def open_session(
     """
     variables = dict(os.environ if environ is None else environ)
     real = check_root(root, server.suffixes)
-    environment = told_of(server, find_environment(real, python, variables))
+    found = find_environment(real, python, variables)
+    if server.obeys:
+        await asyncio.to_thread(check_trusted, server, real, found)
+    environment = told_of(server, found)
     variables["PYTHONPATH"] = search_path(real, variables.get("PYTHONPATH", ""))
     variables.pop("VIRTUAL_ENV", None)  # a server believes it without a look, and gives up where there is nothing
     if environment is not None and environment.virtual:
@@ -89,9 +92,11 @@ class Session:
     Attributes:
         server: which one.
         codebase: its files.
+        left_out: how many places or symbols of an answer were not looked at, by what they are.
     """
 
     def __init__(self, launch: Launch, request_timeout_s: float) -> None:
+        self.left_out: dict[str, int] = {}
         self.server = launch.server
         self.codebase = launch.codebase
         self._launch = launch

@@ -283,11 +283,25 @@ def counts() -> None:
     serve(odd)
 
 
+def places(number: str) -> None:
+    """Find mentions in the first so many lines of `code.py`, the last line first."""
+
+    def odd(message: Message, _: int) -> bool:
+        if message.get("method") != "textDocument/references":
+            return False
+        starts = ({"line": line, "character": 0} for line in reversed(range(int(number))))
+        found = [{"uri": f"{root[0]}/code.py", "range": {"start": start, "end": start}} for start in starts]
+        write({"id": message["id"], "result": found})
+        return True
+
+    serve(odd)
+
+
 MODES: dict[str, Callable[..., None]] = {
     made.__name__: made
     for made in (
-        answers, asks, clings, closes, counts, crashes, deaf, exits, floods, mute, postpones, reads, says, serve,
-        stays,
+        answers, asks, clings, closes, counts, crashes, deaf, exits, floods, mute, places, postpones, reads, says,
+        serve, stays,
     )
 }  # fmt: skip
 
