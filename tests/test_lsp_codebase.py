@@ -118,6 +118,12 @@ def test_no_more_text_is_kept_than_allowed(root: Path) -> None:
         assert codebase.cached_bytes <= 100_000
 
 
+def test_a_text_larger_than_all_that_is_kept_is_read_once(root: Path) -> None:
+    codebase = Codebase(root, cache_bytes=100)
+    (root / "long.py").write_text("x = 1\n" * 1000)
+    assert codebase.text("long.py") is codebase.text("long.py")
+
+
 # Whose a path is.
 
 

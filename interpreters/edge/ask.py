@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from interpreters.edge.config import choose_scorer, choose_server
-from interpreters.edge.render import RENDERERS, printable
+from interpreters.edge.render import RENDERERS, prepare, printable
 from interpreters.lsp.session import Session, open_session
 from interpreters.report import terminal
 from tidepool.domain import ScoutQuery, ScoutResponse, Status, Tag
@@ -40,6 +40,9 @@ EXIT_CODES: Final = {
     Status.NOT_READY: NO_SERVER,
     Status.UNSUPPORTED: NO_SERVER,
 }
+
+IDLE_S: Final = 0.2
+"""When what prints the answer is imported: a server that takes longer leaves this process idle by then."""
 
 T = TypeVar("T")
 
@@ -122,6 +125,7 @@ async def _explored(
     from interpreters.lsp.interpreter import language_server
     from tidepool.explore import ScorerFailed, explore
 
+    asyncio.get_running_loop().call_later(IDLE_S, prepare, request.output)
     query = ScoutQuery(request.question, tuple(map(Tag, request.tags)), request.budget_nodes, keep_examples=True)
     try:
         handlers = scorer() | language_server(session) | system_clock() | report

@@ -9,6 +9,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Final, TextIO
 
 from tidepool.domain import Pointer, ScoutResponse
@@ -71,6 +72,11 @@ RENDERERS: Final[Mapping[str, Callable[[ScoutResponse, Mapping[str, str], TextIO
     "markdown": as_markdown,
     "json": as_json,
 }
+
+
+def prepare(form: str) -> None:
+    """Import what a renderer needs, which it would else do when there is an answer to print."""
+    import_module({"table": "rich.table", "markdown": "unicodedata", "json": "tidepool.wire"}[form])
 
 
 def bar(risk: int) -> str:

@@ -151,11 +151,11 @@ class Codebase:
         return foreign
 
     def _remember(self, full: str, text: Text) -> None:
-        """Keep a text; the least recently used ones make room for it."""
+        """Keep a text; the least recently used ones make room for it. It is kept in any case: it is asked for again."""
         old = self._texts.pop(full, None)
         self.cached_bytes += text.weight - (old.weight if old is not None else 0)
         self._texts[full] = text
-        while self.cached_bytes > self._cache_bytes and self._texts:
+        while self.cached_bytes > self._cache_bytes and len(self._texts) > 1:
             _, dropped = self._texts.popitem(last=False)
             self.cached_bytes -= dropped.weight
 
