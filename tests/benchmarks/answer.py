@@ -23,7 +23,6 @@ QUESTIONS = (
     "What breaks if I add a required parameter to get_proper_type?",
     "What breaks if I rename the class Instance?",
     "What breaks if I add a variant to ArgKind?",
-    "What breaks if I add an abstract method to TypeVisitor?",
 )
 TARGET = 1.25
 RUNS = 5
