@@ -4,8 +4,9 @@ A recording proxy stands between the command and the server once and writes down
 The floor sends the same messages from raw bytes, each as soon as the replies it waited for have come, to a server
 started afresh. What remains is what tidepool adds: Python's start, the imports, the program, the scorer, the table.
 
-The questions are those whose answer hangs on one long request. Where dozens of requests are in flight side by side, their
-replies come in another order each time, and a floor that waits for them in the recorded order is slower than the command.
+The questions are those whose answer hangs on one long request. Where dozens of requests are in flight side by side,
+their replies come in another order each time, and a floor that waits for them in the recorded order is slower than
+the command.
 """
 
 from __future__ import annotations
