@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from tidepool.eff import Handler
-from tidepool.effects.report import Note, Progress
+if TYPE_CHECKING:  # else imported once the language server has been started: it takes time that the server can use
+    from tidepool.eff import Handler
+    from tidepool.effects.report import Note, Progress
 
 
 def silent() -> Handler[Progress | Note]:
     """Tell nobody."""
+    from tidepool.effects.report import Note, Progress
+
     return Progress.by(lambda _: None) | Note.by(lambda _: None)
 
 
 @contextmanager
-def terminal(stream: TextIO | None) -> Generator[Handler[Progress | Note]]:
-    """A progress bar and notes on a terminal, gone when the block ends; silence where the stream is not a terminal."""
+def terminal(stream: TextIO | None) -> Generator[Callable[[], Handler[Progress | Note]]]:
+    """A progress bar and notes on a terminal, gone when the block ends; silence where the stream is not a terminal.
+
+    What builds the handler is what the block is given.
+    """
     if stream is None or not stream.isatty():
-        yield silent()
+        yield silent
         return
     from rich.console import Console
     from rich.markup import escape
@@ -31,7 +37,12 @@ def terminal(stream: TextIO | None) -> Generator[Handler[Progress | Note]]:
     with Bar(*columns, console=console, transient=True) as bar:
         task = bar.add_task("starting the language server", total=None)
 
+        def handler() -> Handler[Progress | Note]:
+            from tidepool.effects.report import Note, Progress
+
+            return Progress.by(show) | Note.by(lambda note: console.print(escape(note.text), style="dim"))
+
         def show(step: Progress) -> None:
             bar.update(task, completed=step.done, total=step.total, description=escape(step.doing))
 
-        yield Progress.by(show) | Note.by(lambda note: console.print(escape(note.text), style="dim"))
+        yield handler

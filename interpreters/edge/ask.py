@@ -9,9 +9,10 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
@@ -19,11 +20,13 @@ from interpreters.edge.config import choose_scorer, choose_server
 from interpreters.edge.render import RENDERERS, prepare, printable
 from interpreters.lsp.session import Session, open_session
 from interpreters.report import terminal
-from tidepool.domain import ScoutQuery, ScoutResponse, Status, Tag
-from tidepool.eff import Handler, run_async
-from tidepool.effects.gemma import Gemma
-from tidepool.effects.report import Report
 from tidepool.errors import ConfigError, InterpreterError
+
+if TYPE_CHECKING:
+    from tidepool.domain import ScoutResponse
+    from tidepool.eff import Handler
+    from tidepool.effects.gemma import Gemma
+    from tidepool.effects.report import Report
 
 ANSWERED: Final = 0
 USAGE: Final = 2
@@ -34,12 +37,13 @@ INTERRUPTED: Final = 128 + signal.SIGINT
 TERMINATED: Final = 128 + signal.SIGTERM
 
 EXIT_CODES: Final = {
-    Status.COMPLETE: ANSWERED,
-    Status.PARTIAL: ANSWERED,
-    Status.NOT_FOUND: NOT_FOUND,
-    Status.NOT_READY: NO_SERVER,
-    Status.UNSUPPORTED: NO_SERVER,
+    "complete": ANSWERED,
+    "partial": ANSWERED,
+    "not_found": NOT_FOUND,
+    "not_ready": NO_SERVER,
+    "unsupported": NO_SERVER,
 }
+"""By the answer's status."""
 
 IDLE_S: Final = 0.2
 """When what prints the answer is imported: a server that takes longer leaves this process idle by then."""
@@ -108,6 +112,7 @@ async def _answer(request: Request) -> Outcome:
                 python=request.python,
                 request_timeout_s=request.timeout_s,
                 start_timeout_s=request.timeout_s,
+                meanwhile=_import_the_rest,
             ) as session:
                 return await _explored(request, scorer, session, report)
         except InterpreterError as failure:
@@ -117,22 +122,33 @@ async def _answer(request: Request) -> Outcome:
 
 
 async def _explored(
-    request: Request, scorer: Callable[[], Handler[Gemma]], session: Session, report: Handler[Report]
+    request: Request,
+    scorer: Callable[[], Handler[Gemma]],
+    session: Session,
+    report: Callable[[], Handler[Report]],
 ) -> Outcome:
     """The whole composition: what each effect means on this machine, and the program that is run with it."""
-    # Imported only now: the server reads the codebase meanwhile, and these take Python a tenth of a second.
     from interpreters.clock import system_clock
     from interpreters.lsp.interpreter import language_server
+    from tidepool.domain import ScoutQuery, Tag
+    from tidepool.eff import run_async
     from tidepool.explore import ScorerFailed, explore
 
     asyncio.get_running_loop().call_later(IDLE_S, prepare, request.output)
     query = ScoutQuery(request.question, tuple(map(Tag, request.tags)), request.budget_nodes, keep_examples=True)
     try:
-        handlers = scorer() | language_server(session) | system_clock() | report
+        handlers = scorer() | language_server(session) | system_clock() | report()
         response = await run_async(explore(query), handlers)
     except ScorerFailed as failure:
         return Outcome(failure.answer, NO_SCORER, failure)
-    return Outcome(response, EXIT_CODES[response.status])
+    return Outcome(response, EXIT_CODES[response.status.value])
+
+
+def _import_the_rest() -> None:
+    """Import what is needed once the server answers: it reads the codebase meanwhile, and loses no time by it."""
+    for module in ("clock", "gemma.heuristic", "lsp.interpreter"):
+        import_module(f"interpreters.{module}")
+    import_module("tidepool.explore")
 
 
 async def _until_terminated(work: Coroutine[Any, Any, T]) -> T:

@@ -17,14 +17,16 @@ import tomllib
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from interpreters.lsp.servers import SERVERS, TY, Server, known_server
-from tidepool.eff import Handler
-from tidepool.effects.gemma import Gemma
 from tidepool.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tidepool.eff import Handler
+    from tidepool.effects.gemma import Gemma
 
 DEFAULT_SERVER: Final = TY.name
 

@@ -10,9 +10,10 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
-from tidepool.domain import Pointer, ScoutResponse
+if TYPE_CHECKING:
+    from tidepool.domain import Pointer, ScoutResponse
 
 RISK_STYLES: Final = {5: "bold red", 4: "red", 3: "yellow", 2: "cyan", 1: "dim"}
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})

@@ -174,9 +174,8 @@ class Answers:
         return Call(attrs.evolve(caller, last_line=last_line), places)
 
     def _start(self, path: str, extent: Any) -> Place:
-        start = _field(extent, "start", dict)
-        line = _number(start, "line") + 1
-        return Place(path, line, self._columns.heard(path, line, _number(start, "character")))
+        line, column = _position(extent, "start")
+        return Place(path, line + 1, self._columns.heard(path, line + 1, column))
 
 
 def first(items: list[Any], most: int = MOST, root_uri: str = "") -> tuple[list[Any], int]:
@@ -252,10 +251,24 @@ def _kind(symbol: Mapping[str, Any]) -> SymbolKind:
 
 def _lines(extent: Any) -> tuple[int, int]:
     """The first and the last line that a range covers, from 1; where it ends before a line, that is not covered."""
-    first = _number(_field(extent, "start", dict), "line")
-    end = _field(extent, "end", dict)
-    last = _number(end, "line")
-    return first + 1, last if last > first and _number(end, "character") == 0 else last + 1
+    first, _ = _position(extent, "start")
+    last, column = _position(extent, "end")
+    return first + 1, last if last > first and column == 0 else last + 1
+
+
+def _position(extent: dict[str, Any], which: str) -> tuple[int, int]:
+    """The line and the column that a range starts or ends at, both from 0.
+
+    An answer holds them by the ten thousand: they are looked at one by one only where they are not as they should be.
+    """
+    try:
+        line, column = extent[which]["line"], extent[which]["character"]
+        if type(line) is int is type(column) and 0 <= line <= _MAX_NUMBER and 0 <= column <= _MAX_NUMBER:
+            return line, column
+    except (KeyError, TypeError):
+        pass
+    position = _field(extent, which, dict)
+    return _number(position, "line"), _number(position, "character")
 
 
 def _sorted(places: Iterable[Place]) -> tuple[Place, ...]:

@@ -11,14 +11,16 @@ import os
 import stat
 from collections import OrderedDict
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
 import attrs
 
 from interpreters.lsp.project import is_passed_over, is_virtual
-from tidepool.effects.lsp import Place
 from tidepool.errors import BadAnswer
+
+if TYPE_CHECKING:
+    from tidepool.effects.lsp import Place
 
 NAME: Final = "codebase"
 LINES_AROUND: Final = 2
@@ -91,12 +93,16 @@ class Codebase:
         Raises:
             BadAnswer: it is not the codebase's, or cannot be read.
         """
+        known = self._unchanged(
+            self._prefix + path
+        )  # most paths go by no link: what was read there needs no look at it
+        if known is not None:
+            return known
         full = self._existing(path)
-        known = self._texts.get(full)
+        known = self._unchanged(full)
+        if known is not None:
+            return known
         try:
-            if known is not None and known.stamp == _stamp(os.lstat(full)):
-                self._texts.move_to_end(full)
-                return known
             read = _read(full)
         except OSError as error:
             raise _unreadable(path, error) from error
@@ -118,6 +124,20 @@ class Codebase:
         last = min(len(lines), place.line + LINES_AROUND)
         shown = (_cut(lines[n - 1], place.column if n == place.line else 0) for n in range(first, last + 1))
         return "\n".join(shown).removeprefix("\ufeff")
+
+    def _unchanged(self, full: str) -> Text | None:
+        """What was read at a real path, if the same file still stands there as it was."""
+        known = self._texts.get(full)
+        if known is None:
+            return None
+        try:
+            same = known.stamp == _stamp(os.lstat(full))
+        except OSError:
+            return None
+        if not same:
+            return None
+        self._texts.move_to_end(full)
+        return known
 
     def _existing(self, path: str) -> str:
         real = os.path.realpath(self._prefix + path) if "\0" not in path else ""

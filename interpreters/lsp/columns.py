@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from interpreters.lsp.codebase import Codebase, Text
-from tidepool.effects.lsp import Place
 from tidepool.errors import BadAnswer
+
+if TYPE_CHECKING:
+    from tidepool.effects.lsp import Place
 
 
 @attrs.frozen

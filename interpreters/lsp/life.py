@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -66,6 +66,7 @@ class Launch:
         options: its `initializationOptions`, for this codebase.
         settings: its configuration, for this codebase.
         start_timeout_s: for the handshake.
+        meanwhile: what there is to do here while the server starts.
     """
 
     server: Server
@@ -75,6 +76,7 @@ class Launch:
     options: Any
     settings: Mapping[str, Any]
     start_timeout_s: float
+    meanwhile: Callable[[], object]
 
 
 class Life:
@@ -180,6 +182,7 @@ async def _greet(launch: Launch, process: ServerProcess) -> Life:
             await asyncio.sleep(0)  # for the greeting to be written
             conversation.notify("initialized", {})
             conversation.prepare("workspace/symbol", _WARM_UP)
+        launch.meanwhile()
         result = await greeting
         if not isinstance(result, dict) or not isinstance(capabilities := result.get("capabilities"), dict):
             raise BadAnswer(server.name, "answered initialize without its capabilities; check its command")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -44,6 +44,7 @@ async def open_session(
     request_timeout_s: float = REQUEST_TIMEOUT_S,
     start_timeout_s: float = START_TIMEOUT_S,
     environ: Mapping[str, str] | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> AsyncGenerator[Session, None]:
     """A running language server that is asked about one codebase, for as long as the block lasts.
 
@@ -53,6 +54,8 @@ async def open_session(
         request_timeout_s: for the answer to one request.
         start_timeout_s: for the server to start, and for it to have read the codebase.
         environ: environment variables, for finding the server and for the server; by default this process's.
+        meanwhile: called whenever the server has just been started, which takes it a while: the time to import what
+            its answers are needed for.
 
     Raises:
         ConfigError: the root or the environment cannot be used.
@@ -77,6 +80,7 @@ async def open_session(
         options=fill(server.options, environment),
         settings=fill(server.settings, environment),
         start_timeout_s=start_timeout_s,
+        meanwhile=meanwhile,
     )
     session = Session(launch, request_timeout_s)
     try:

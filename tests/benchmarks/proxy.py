@@ -1,7 +1,12 @@
-"""Start a language server and write every message in both directions to a file: `python proxy.py LOG COMMAND…`."""
+"""Start a language server and write down what it is told: `python proxy.py LOG COMMAND…`.
+
+LOG gets a line for each message in either direction, after one with the environment that the server was started in.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import threading
@@ -15,6 +20,7 @@ def main(log: str, command: list[str]) -> int:
     assert server.stdin and server.stdout
     lock = threading.Lock()
     with Path(log).open("wb", buffering=0) as sink:
+        sink.write(b"e " + json.dumps(dict(os.environ)).encode() + b"\n")
 
         def pump(side: bytes, source: IO[bytes], target: IO[bytes]) -> None:
             while header := source.readline():
