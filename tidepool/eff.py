@@ -84,6 +84,13 @@ class Op(Generic[R]):
         """
         return AsyncHandler(now={}, later={}, many={cls: answers})
 
+    @classmethod
+    def by_many_or_raise(
+        cls, answers: Callable[[Sequence[Self]], Awaitable[Sequence[Result[R, Exception]]]]
+    ) -> AsyncHandler[Self]:
+        """As `by_many`, of an interpreter that may fail: each failure is thrown into the program that asked for it."""
+        return AsyncHandler(now={}, later={}, many={cls: answers})
+
 
 @attrs.frozen
 class Batch:
@@ -159,7 +166,7 @@ class AsyncHandler(Generic[E_contra]):
 
     now: Mapping[type, Callable[[Any], Any]]
     later: Mapping[type, Callable[[Any], Awaitable[Any]]]
-    many: Mapping[type, Callable[[Sequence[Any]], Awaitable[Sequence[Result[Any, Never]]]]]
+    many: Mapping[type, Callable[[Sequence[Any]], Awaitable[Sequence[Result[Any, Exception]]]]]
 
     def __or__(self, other: Handler[E2] | AsyncHandler[E2]) -> AsyncHandler[E_contra | E2]:
         """Answer both rows; where they overlap the right one answers."""
@@ -417,7 +424,7 @@ def _sum(left: AsyncHandler[E], right: AsyncHandler[E2]) -> AsyncHandler[E | E2]
 
 
 async def _all_at_once(
-    answers: Callable[[Sequence[Any]], Awaitable[Sequence[Result[Any, Never]]]], ops: Sequence[Any]
+    answers: Callable[[Sequence[Any]], Awaitable[Sequence[Result[Any, Exception]]]], ops: Sequence[Any]
 ) -> list[Any]:
     name = type(ops[0]).__name__
     try:
@@ -430,7 +437,7 @@ async def _all_at_once(
 
 
 def _not_a_success(name: str, result: Any) -> Raised:
-    """What neither type-checks, and both can be there: a failure, or no result at all."""
+    """A failure's error; or that there is no result at all, which does not type-check and can be there."""
     why = result.failure() if isinstance(result, Failure) else result
     return Raised(why if isinstance(why, Exception) else BadAnswer(name, f"{result!r} is not a Success"))
 

@@ -10,7 +10,8 @@
     └── InterpreterError         the world did not answer
         ├── Unavailable          it may answer later: worth asking again
         ├── BadAnswer            it answered nonsense: asking again will not help
-        └── Unsupported          it cannot answer this kind of question at all
+        ├── Unsupported          it cannot answer this kind of question at all
+        └── ModelFailure         a model did not rate one node; another scorer may
 
 Third-party errors are mapped onto these once, in the interpreter that met them, with `raise … from`.
 """
@@ -118,3 +119,15 @@ class BadAnswer(InterpreterError):
 
 class Unsupported(InterpreterError):
     """It cannot answer this kind of question at all."""
+
+
+class ModelFailure(InterpreterError):
+    """A model did not rate a node.
+
+    Attributes:
+        location: the node's `path:line`.
+    """
+
+    def __init__(self, interpreter: str, why: str, location: str) -> None:
+        self.location = location
+        super().__init__(interpreter, why)

@@ -5,10 +5,14 @@ Interpreters: `interpreters.gemma`. A scorer sees the fields of `QueryContext` a
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
+
+from returns.result import Result
 
 from tidepool.domain import NodeContext, QueryContext, Rubric
 from tidepool.eff import Op, operation
+from tidepool.errors import ModelFailure
 
 
 @operation
@@ -20,6 +24,9 @@ class RateNode(Op[Rubric]):
 
 
 Gemma: TypeAlias = RateNode
+
+Model: TypeAlias = Callable[[Sequence[RateNode]], Awaitable[Sequence[Result[Rubric, ModelFailure]]]]
+"""Rates any number of nodes at once, in their order; each may fail by itself. It raises nothing but a cancellation."""
 
 
 def rate_node(query: QueryContext, node: NodeContext) -> RateNode:
