@@ -57,15 +57,30 @@ class Diverged(ProgramError):
 
     Attributes:
         step: index of the tape's entry, from 0.
+        recorded: the operation that the tape holds there.
+        asked: the operation that the program asked. The text shows the part of both in which they differ.
     """
 
     def __init__(self, step: int, recorded: object, asked: object) -> None:
         self.step = step
         self.recorded = recorded
         self.asked = asked
+        held, wanted = _apart(repr(recorded), repr(asked))
         super().__init__(
-            f"replay diverged at step {step}: the tape holds {recorded!r}, the program asked {asked!r}; record it again"
+            f"replay diverged at step {step}: the tape holds {held}, the program asked {wanted}; record it again"
         )
+
+
+def _apart(left: str, right: str) -> tuple[str, str]:
+    """Two texts, cut where they are long to their beginnings and to what follows where they part."""
+    alike = next((at for at, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+    return _cut(left, alike), _cut(right, alike)
+
+
+def _cut(text: str, at: int) -> str:
+    start = max(60, at - 40)
+    shown = text if start < 160 else f"{text[:60]}...{text[start:]}"
+    return shown if len(shown) <= 300 else shown[:297] + "..."
 
 
 class InvalidData(TidepoolError, ValueError):

@@ -6,15 +6,18 @@ in, and a tape made under `run_async` replays under `run`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, repeat
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Never, Self, TypeVar
 
 import attrs
 from returns.result import Failure, Result, Success
 
 from tidepool.eff import Batch, Eff, Handler, Prog, Raised, fresh, run
-from tidepool.errors import Diverged
+from tidepool.errors import Diverged, ProgramError
+
+NOTHING_MORE: Final = "nothing more"
+"""What a tape holds, or a program asks, past its end."""
 
 E = TypeVar("E")
 R = TypeVar("R")
@@ -26,6 +29,12 @@ class Entry:
 
     op: Any
     answer: Result[Any, Exception]
+
+    def told(self) -> Any:
+        """The answer again, or the error again as it was before programs let it through."""
+        if isinstance(self.answer, Failure):
+            raise self.answer.failure().with_traceback(None)
+        return self.answer.unwrap()
 
 
 def recorded(prog: Prog[E, R], sink: Callable[[Entry], object]) -> Eff[E, R]:
@@ -57,13 +66,8 @@ def replay(prog: Prog[E, R], tape: Sequence[Entry]) -> R:
         Diverged: it asked for something else than the tape holds next, even where the program itself would catch this
             error; or it ended before the tape did.
     """
-    player = _Player({}, enumerate(chain(tape, repeat(None))))
-    try:
-        result = run(prog, player)
-    finally:
-        player.expect_no_divergence()
-    player.expect_end()
-    return result
+    with Player(tape) as player:
+        return run(prog, player)
 
 
 def _entries(op: Any, answer: Any) -> Iterable[Entry]:
@@ -75,30 +79,74 @@ def _entries(op: Any, answer: Any) -> Iterable[Entry]:
     ]
 
 
-@attrs.frozen
-class _Player(Handler[Any]):
-    """Answers whatever is asked from the tape, in its order; past its end the tape holds None."""
+@attrs.define(eq=False)
+class _Head(Mapping[type, Callable[[Any], Any]]):
+    """A place on a tape. As the table of a handler it answers every kind of operation, a round as a whole."""
 
-    entries: Iterator[tuple[int, Entry | None]]
-    divergences: list[Diverged] = attrs.field(init=False, factory=list)
+    tape: Sequence[Entry]
+    step: int = 0
+    divergence: Diverged | None = None
 
-    def unlisted(self, kind: type) -> Callable[[Any], Any]:
-        return self.round if kind is Batch else self._next
+    def __getitem__(self, kind: type) -> Callable[[Any], Any]:
+        return Handler(self).round if kind is Batch else self.answer
 
-    def _next(self, op: Any) -> Any:
-        step, entry = next(self.entries)
+    def __iter__(self) -> Iterator[Never]:
+        raise ProgramError("a replay answers a whole run by itself: compose no other handler with it")
+
+    def __len__(self) -> int:
+        return len(self.tape)
+
+    def answer(self, op: Any) -> Any:
+        """What the tape holds next, if that is the answer to this operation."""
+        entry = self.tape[self.step] if self.step < len(self.tape) else None
+        self.step += 1
         if entry is None or entry.op != op:
-            self.divergences.append(Diverged(step, entry.op if entry else "nothing more", op))
-            raise self.divergences[-1]
-        if isinstance(entry.answer, Failure):
-            raise entry.answer.failure().with_traceback(None)
-        return entry.answer.unwrap()
+            raise self.diverged(entry, op)
+        return entry.told()
 
-    def expect_no_divergence(self) -> None:
-        if self.divergences:
-            raise self.divergences[0]
+    def diverged(self, entry: Entry | None, asked: object) -> Diverged:
+        """An error at the last step; the first one is kept, whatever the program makes of it."""
+        error = Diverged(self.step - 1, entry.op if entry else NOTHING_MORE, asked)
+        self.divergence = self.divergence or error
+        return error
+
+
+@attrs.frozen
+class Player(Handler[Any]):
+    """Answers whatever one whole run asks from a tape, in its order, under either runner.
+
+    As a context manager it checks, when the block ends, that the run asked what the tape holds, and all of it; a
+    divergence that the program itself caught is raised there.
+
+        with Player(tape) as world:
+            answer = run(program, world)
+
+    Raises:
+        Diverged: when it is asked for something else than the tape holds next, and when the block ends.
+        ProgramError: when it is composed with another handler.
+    """
+
+    one: _Head = attrs.field(converter=_Head)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        first = self.one.divergence
+        if first is not None and first is not error:
+            raise first
+        if error is None:
+            self.expect_end()
 
     def expect_end(self) -> None:
-        step, entry = next(self.entries)
-        if entry is not None:
-            raise Diverged(step, entry.op, "nothing more")
+        """Check that the run has asked for everything on the tape.
+
+        Raises:
+            Diverged: it has not, or it has diverged before.
+        """
+        head = self.one
+        if head.divergence is None and head.step < len(head.tape):
+            head.step += 1
+            head.diverged(head.tape[head.step - 1], NOTHING_MORE)
+        if head.divergence is not None:
+            raise head.divergence
