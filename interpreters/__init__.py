@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from interpreters.clock import stopped_clock as stopped_clock
     from interpreters.clock import system_clock as system_clock
     from interpreters.gemma.heuristic import heuristic as heuristic
+    from interpreters.gemma.hybrid import hybrid as hybrid
+    from interpreters.gemma.model import model as model
+    from interpreters.gemma.model import open_model as open_model
     from interpreters.lsp.in_memory import in_memory as in_memory
     from interpreters.lsp.interpreter import language_server as language_server
     from interpreters.lsp.session import open_session as open_session
@@ -21,6 +24,9 @@ _HOME_OF: Final = {
     "stopped_clock": "interpreters.clock",
     "system_clock": "interpreters.clock",
     "heuristic": "interpreters.gemma.heuristic",
+    "hybrid": "interpreters.gemma.hybrid",
+    "model": "interpreters.gemma.model",
+    "open_model": "interpreters.gemma.model",
     "in_memory": "interpreters.lsp.in_memory",
     "language_server": "interpreters.lsp.interpreter",
     "open_session": "interpreters.lsp.session",
@@ -29,8 +35,11 @@ _HOME_OF: Final = {
 
 __all__ = [
     "heuristic",
+    "hybrid",
     "in_memory",
     "language_server",
+    "model",
+    "open_model",
     "open_session",
     "silent",
     "stopped_clock",

@@ -5,11 +5,20 @@ from __future__ import annotations
 import sys
 
 import answer
+import client
 import effects
 import scoring
+import serving
 import startup
 
-BENCHMARKS = {"effects": effects.main, "scoring": scoring.main, "startup": startup.main, "answer": answer.main}
+BENCHMARKS = {
+    "effects": effects.main,
+    "scoring": scoring.main,
+    "startup": startup.main,
+    "answer": answer.main,
+    "serving": serving.main,
+    "client": client.main,
+}
 
 
 def run(names: list[str]) -> bool:
