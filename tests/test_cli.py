@@ -18,6 +18,8 @@ import attrs
 import psutil
 import pytest
 
+from tests.servers.scoring import scoring
+
 FIXTURE = Path(__file__).parent / "fixtures" / "llmkind"
 ADD_VARIANT = "What breaks if I add a variant to LLMKind?"
 EXHAUSTIVE = ("--tag", "Exhaustive", "--tag", "PatternMatch")
@@ -268,6 +270,241 @@ def test_a_configuration_that_cannot_be_used_is_exit_2_and_names_the_key(scout: 
     run = scout(ADD_VARIANT, "--server", "own")
     assert run.code == 2
     assert "servers.own.comand is not known; did you mean command?" in run.err
+
+
+# What is configured
+
+
+def configure(scout: Scout, text: str) -> None:
+    write(Path(scout.environ["XDG_CONFIG_HOME"]), {"tidepool/tidepool.toml": text})
+
+
+def test_what_is_configured_is_what_the_flags_would_be_else(scout: Scout, tmp_path: Path) -> None:
+    root = write(tmp_path / "root", {"till.py": "def price() -> int: ...\n\n\nTOTAL = price() + price()\n"})
+    write(root, {"tidepool.toml": 'budget = 1\nformat = "json"\nserver = "evil"\n'})
+    question = "What breaks if I add a required parameter to price?"
+    run = scout(question, cwd=root)
+    assert run.answer["nodes_visited"] == 1
+    assert run.err.startswith("semantic-scout: tidepool.toml:3: server is not for a codebase to set")
+    assert len(run.err.splitlines()) == 1
+    configure(scout, "budget = 2\n")
+    assert scout(question, cwd=root).answer["nodes_visited"] == 2
+    scout.environ["TIDEPOOL_BUDGET"] = "0"
+    assert scout(question, cwd=root).answer["nodes_visited"] == 0
+    assert scout(question, "--budget", "1", cwd=root).answer["nodes_visited"] == 1
+    assert scout(question, "--format", "markdown", cwd=root).out.startswith("To ")
+
+
+def test_a_model_that_fails_is_exit_5_and_what_was_rated_is_kept(scout: Scout) -> None:
+    with scoring("right", "400") as server:
+        scout.environ["TIDEPOOL_MODEL_URL"] = server.url
+        run = scout(ADD_VARIANT, "--scorer", "model", "--format", "json", "--budget", "8")
+    assert run.code == 5
+    assert (run.answer["status"], run.answer["nodes_visited"]) == ("partial", 4)
+    assert run.answer["pointers"]
+    assert len(run.err.splitlines()) == 1
+    assert "model: " in run.err
+    assert "Traceback" not in run.err
+
+
+def test_a_model_that_is_down_is_exit_5_and_one_sentence(scout: Scout) -> None:
+    scout.environ["TIDEPOOL_MODEL_URL"] = "http://127.0.0.1:1"
+    run = scout(ADD_VARIANT, "--scorer", "model")
+    assert (run.code, run.out) == (5, "")
+    assert run.err == "semantic-scout: model: cannot be reached: start it, or correct its address\n"
+
+
+def test_a_hybrid_answers_though_its_model_is_down_and_says_so(scout: Scout) -> None:
+    scout.environ["TIDEPOOL_MODEL_URL"] = "http://127.0.0.1:1"
+    run = scout(ADD_VARIANT, "--scorer", "hybrid", "--format", "json", "--budget", "5")
+    assert run.code == 0
+    assert all("(by the fallback: model did not rate it)" in pointer["reasoning"] for pointer in run.answer["pointers"])
+    assert "5 places were rated by the fallback (model: cannot be reached" in run.err
+
+
+def test_a_scorer_that_cannot_be_used_is_told_before_the_server_starts(scout: Scout) -> None:
+    own_server(scout, sys.executable, "-c", "import time; time.sleep(1000)")
+    run = scout(ADD_VARIANT, "--scorer", "hybird")
+    assert (run.code, run.out) == (2, "")
+    assert run.err == "semantic-scout: --scorer: no scorer is called 'hybird'; did you mean hybrid?\n"
+
+
+FACTORIES = """
+from contextlib import asynccontextmanager
+
+from tidepool import RateNode, Rubric
+from tidepool.errors import Unavailable
+
+
+def same(table):
+    return RateNode.by(lambda op: Rubric(1, table["risk"], 5, table.get("reasoning", "oracle")))
+
+
+@asynccontextmanager
+async def opened(table):
+    print("opened")
+    try:
+        async def rated(op):
+            return Rubric(1, 2, 5, "by an oracle that awaits")
+        yield RateNode.by_async(rated)
+    finally:
+        print("closed")
+
+
+def none(table):
+    return 5
+
+
+def wrong(table):
+    return RateNode.by(lambda op: 5)
+
+
+@asynccontextmanager
+async def absent(table):
+    raise Unavailable("oracle", "is out")
+    yield
+"""
+
+
+@pytest.fixture
+def installed(scout: Scout, tmp_path: Path) -> Scout:
+    """With a distribution installed that offers scorers."""
+    entries = "".join(f"{name} = oracles:{name}\n" for name in ("same", "opened", "none", "wrong", "absent", "gone"))
+    write(
+        tmp_path / "site",
+        {
+            "oracles.py": FACTORIES,
+            "oracles-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: oracles\nVersion: 1.0\n",
+            "oracles-1.0.dist-info/entry_points.txt": f"[tidepool.scorers]\n{entries}",
+        },
+    )
+    scout.environ["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), str(tmp_path / "site")])
+    return scout
+
+
+def test_a_scorer_of_another_distribution_is_told_what_is_configured(installed: Scout) -> None:
+    configure(installed, 'scorer = "mine"\n[scorers.mine]\nkind = "same"\nrisk = 4\nreasoning = "as configured"\n')
+    run = installed(ADD_VARIANT, "--format", "json", "--budget", "2")
+    assert run.code == 0
+    assert {(pointer["risk"], pointer["reasoning"]) for pointer in run.answer["pointers"]} == {(4, "as configured")}
+
+
+def test_a_scorer_of_another_distribution_is_opened_and_closed(installed: Scout) -> None:
+    run = installed(ADD_VARIANT, "--scorer", "opened", "--budget", "2", "--format", "markdown")
+    assert run.code == 0
+    assert run.out.startswith("opened\nclosed\n")
+    assert "by an oracle that awaits" in run.out
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "complaint"),
+    [
+        ("same", 5, "the installed scorer same (oracles:same): raised KeyError: 'risk'; ask who made it"),
+        ("none", 2, "the installed scorer none (oracles:none) gave a int, which is no handler: ask who made it"),
+        ("gone", 2, "the installed scorer gone (oracles:gone) cannot be made (AttributeError: "),
+        ("wrong", 5, "the installed scorer wrong (oracles:wrong): raised TypeError: a int is no rubric; ask"),
+        ("absent", 5, "oracle: is out"),
+        ("opend", 2, "no scorer is called 'opend'; did you mean opened?"),
+    ],
+)
+def test_a_scorer_of_another_distribution_that_cannot_be_is_told(
+    installed: Scout, name: str, code: int, complaint: str
+) -> None:
+    run = installed(ADD_VARIANT, "--scorer", name)
+    assert run.code == code
+    assert complaint in run.err
+    assert "Traceback" not in run.err
+
+
+# Recording
+
+
+def test_a_recorded_run_is_replayed_without_a_server_or_a_codebase(scout: Scout, tmp_path: Path) -> None:
+    tape = tmp_path / "run.jsonl"
+    first = scout(ADD_VARIANT, *EXHAUSTIVE, "--format", "json", "--examples", "--record", str(tape))
+    own_server(scout, "no-such-program")
+    again = scout(ADD_VARIANT, *EXHAUSTIVE, "--format", "json", "--examples", "--replay", str(tape), cwd=tmp_path)
+    assert (first.code, again) == (0, first)
+
+
+def test_a_replay_of_another_question_is_exit_2_and_says_which_was_recorded(scout: Scout, tmp_path: Path) -> None:
+    tape = tmp_path / "run.jsonl"
+    scout(ADD_VARIANT, *EXHAUSTIVE, "--budget", "2", "--record", str(tape))
+    run = scout(ADD_VARIANT, "--budget", "3", "--replay", str(tape))
+    assert (run.code, run.out) == (2, "")
+    assert f"ask {ADD_VARIANT!r} with a budget of 2 and the tags Exhaustive, PatternMatch, or record" in run.err
+    assert "Traceback" not in run.err
+
+
+def test_a_failed_run_is_recorded_and_replayed_as_it_failed(scout: Scout, tmp_path: Path) -> None:
+    tape = tmp_path / "run.jsonl"
+    with scoring("right", "400") as server:
+        scout.environ["TIDEPOOL_MODEL_URL"] = server.url
+        arguments = (ADD_VARIANT, "--format", "json", "--budget", "8")
+        first = scout(*arguments, "--scorer", "model", "--record", str(tape))
+    assert (first.code, scout(*arguments, "--replay", str(tape))) == (5, first)
+
+
+def test_a_recording_rates_another_run(scout: Scout, tmp_path: Path) -> None:
+    tape = tmp_path / "run.jsonl"
+    first = scout(ADD_VARIANT, "--format", "json", "--record", str(tape))
+    scout.environ["TIDEPOOL_REPLAY_FILE"] = str(tape)
+    assert scout(ADD_VARIANT, "--format", "json", "--scorer", "replay") == first
+    other = scout("What breaks if I rename price?", "--format", "json", "--scorer", "replay")
+    assert other.code == 5
+    assert "the recording: it holds no answer to RateNode at " in other.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--record", "/nowhere/run.jsonl"), "/nowhere/run.jsonl is in no folder that exists"),
+        (("--replay", "/nowhere/run.jsonl"), "/nowhere/run.jsonl does not exist; record it first"),
+        (("--replay", __file__), "is no recording that can be read"),
+        (("--replay", "a", "--record", "b"), "not allowed with argument"),
+    ],
+)
+def test_a_recording_that_cannot_be_used_is_exit_2(scout: Scout, arguments: tuple[str, ...], complaint: str) -> None:
+    run = scout(ADD_VARIANT, *arguments)
+    assert (run.code, run.out) == (2, "")
+    assert complaint in run.err
+    assert "Traceback" not in run.err
+
+
+# Imports
+
+HEAVY = ("httpx", "tenacity", "starlette", "uvicorn", "prometheus_client", "importlib.metadata", "tomllib", "difflib")
+IMPORTED = f"""
+import sys
+from interpreters.edge.cli import main
+started = []
+import interpreters.lsp.process as process
+sys.addaudithook(lambda event, about: started.append(set(sys.modules)) if event == "subprocess.Popen" else None)
+code = main(sys.argv[1:])
+before = started[0] if started else set()
+print("BEFORE", *(name for name in {HEAVY!r} if name in before))
+print("AFTER", *(name for name in {HEAVY[:-1]!r} if name in sys.modules))
+"""
+
+
+def imported(scout: Scout, question: str, root: Path) -> list[str]:
+    """What was imported before the server was started, and at all."""
+    environ = {name: text for name, text in scout.environ.items() if not name.startswith("TIDEPOOL_")}
+    command = [sys.executable, "-c", IMPORTED, question, "--budget", "2"]
+    done = subprocess.run(command, cwd=root, env=environ, capture_output=True, timeout=100, check=True)
+    return done.stdout.decode().splitlines()[-2:]
+
+
+def test_the_heuristic_imports_nothing_that_it_does_not_need(scout: Scout) -> None:
+    assert imported(scout, ADD_VARIANT, FIXTURE) == ["BEFORE", "AFTER"]
+
+
+def test_a_file_that_speaks_to_us_has_the_parser_imported(scout: Scout, tmp_path: Path) -> None:
+    root = write(tmp_path / "root", {"a.py": "def price(): ...\n", "tidepool.toml": "budget = 2\n"})
+    assert imported(scout, "What breaks if I rename price?", root) == ["BEFORE tomllib", "AFTER tomllib"]
+
+
+# The language server
 
 
 @pytest.mark.parametrize("code", ["", "raise SystemExit(1)", "print('hello')", "import time; time.sleep(1000)"])

@@ -9,7 +9,8 @@ language and by what follows the language:
     console exit=3           the same, and the last command ends with that status
     json · toml              parsed
     text                     only shown
-    … file=NAME              written to that file instead
+    console background       the one command is started, and ended with the page; it has come far enough when it prints
+    … file=NAME              written to that file instead; `~` is the reader's home
     … norun: REASON          not run, for that reason
 """
 
@@ -21,7 +22,9 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import tomllib
@@ -37,8 +40,11 @@ from markdown_it import MarkdownIt
 
 ROOT: Final = Path(__file__).parent.parent
 PAGES: Final = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-RUNNABLE: Final = frozenset({"semantic-scout", "python", "cat", "echo"})
+RUNNABLE: Final = frozenset({"semantic-scout", "tidepool", "python", "cat", "echo"})
 """What a `console` block may run; whatever else it shows has to say why it is not run."""
+
+PORT: Final = "8377"
+"""The port that pages show; another one is used, since this one may be taken."""
 
 
 @attrs.frozen
@@ -67,13 +73,16 @@ class Reader:
 
     folder: Path
     module: ModuleType
+    ending: contextlib.ExitStack
     printed: str = ""
 
     def follow(self, fence: Fence) -> None:
         if fence.norun is not None:
             assert fence.norun, f"{fence.place}: say why it is not run: `norun: reason`"
         elif (name := fence.option("file")) is not None:
-            (self.folder / name).write_text(fence.text, encoding="utf-8")
+            file = self.folder.parent / name[2:] if name.startswith("~/") else self.folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(fence.text, encoding="utf-8")
         elif "output" in fence.words:
             expect_output(fence, fence.text, self.printed)
         else:
@@ -88,6 +97,10 @@ class Reader:
         self.printed = stdout.getvalue()
 
     def run_console(self, fence: Fence) -> None:
+        if "background" in fence.words:
+            ((command, _),) = commands(fence)
+            self.ending.enter_context(running(fence, command, self.folder))
+            return
         *first, last = commands(fence)
         for command, shown in first:
             self.run_command(fence, command, shown, 0)
@@ -142,9 +155,35 @@ def as_main(module: ModuleType) -> Iterator[None]:
 
 def environment(folder: Path) -> dict[str, str]:
     """A user with our commands, a terminal of 100 columns and no settings."""
-    inherited = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "XDG_CONFIG_HOME"}}
+    unset = {"VIRTUAL_ENV", "XDG_CONFIG_HOME"}
+    inherited = {name: text for name, text in os.environ.items() if name not in unset and "TIDEPOOL" not in name}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     return {**inherited, "PATH": path, "COLUMNS": "100", "HOME": str(folder.parent), "PYTHONUTF8": "1"}
+
+
+@contextlib.contextmanager
+def running(fence: Fence, command: str, folder: Path) -> Iterator[None]:
+    """A command that runs meanwhile."""
+    words = shlex.split(command)
+    assert words[0] in RUNNABLE, f"{fence.place}: `{words[0]}` is not run here: say why with `norun: reason`"
+    process = subprocess.Popen(
+        words, cwd=folder, env=environment(folder), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline(), f"{fence.place}: `{command}` ended without a word"
+            yield
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
 
 
 def expect_output(fence: Fence, shown: str, printed: str) -> None:
@@ -181,9 +220,10 @@ def follow(page: Path, text: str, folder: Path) -> None:
     """Do what a page says, from its top."""
     home = folder / "llmkind"
     shutil.copytree(ROOT / "tests" / "fixtures" / "llmkind", home)
-    reader = Reader(home, ModuleType("__main__"))
-    for fence in fences(page, text):
-        reader.follow(fence)
+    with contextlib.ExitStack() as ending:
+        reader = Reader(home, ModuleType("__main__"), ending)
+        for fence in fences(page, text.replace(PORT, str(free_port()))):
+            reader.follow(fence)
 
 
 def targets(text: str) -> Iterable[str]:
@@ -232,9 +272,20 @@ __main__ [project]
 a = 1
 ```
 
+```toml file=~/there/made.toml
+b = 2
+```
+
+```console background
+$ python -uc 'import time; open("begun", "w").close(); print(1); time.sleep(1000)'
+```
+
 ```console
+$ cat begun
 $ cat made.toml
 a = 1
+$ cat ~/there/made.toml
+b = 2
 $ echo one \\
     two
 one two
@@ -263,6 +314,8 @@ def test_a_page_that_is_right_is_followed_to_its_end(tmp_path: Path) -> None:
         ("```console\n$ echo one\ntwo\n```", "page.md:2:(.|\n)*- two(.|\n)*\\+ one"),
         ("```console\n$ python -c 'raise SystemExit(3)'\n```", "ended with 3"),
         ("```console\n$ make test\n```", "`make` is not run here"),
+        ("```console background\n$ python -c 1\n```", "ended without a word"),
+        ("```console background\n$ make\n```", "`make` is not run here"),
         ("```console\nmake test\n```", "begins with a `\\$ ` prompt"),
         ("```python norun\n1\n```", "say why it is not run"),
         ("```ruby\n1\n```", "`ruby` is none of python, console"),

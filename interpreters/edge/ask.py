@@ -7,8 +7,9 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -16,16 +17,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
-from interpreters.edge.config import choose_scorer, choose_server
+from interpreters.edge.config import Settings, check_scorer, choose_server, import_scorer, open_scorer, read_settings
 from interpreters.edge.render import RENDERERS, prepare, printable
 from interpreters.lsp.session import Session, open_session
 from interpreters.report import terminal
-from tidepool.errors import ConfigError, InterpreterError
+from tidepool.errors import ConfigError, Diverged, InterpreterError, ModelFailure, TidepoolError
 
 if TYPE_CHECKING:
-    from tidepool.domain import ScoutResponse
-    from tidepool.eff import Handler
-    from tidepool.effects.gemma import Gemma
+    from tidepool.domain import ScoutQuery, ScoutResponse
+    from tidepool.eff import AsyncHandler, Handler
     from tidepool.effects.report import Report
 
 ANSWERED: Final = 0
@@ -53,42 +53,20 @@ T = TypeVar("T")
 
 @attrs.frozen
 class Request:
-    """What the command was asked to do, in its flags' words."""
+    """What the command was asked to do.
+
+    Attributes:
+        flags: the settings among its flags, by name; None for one that was not given.
+        record: the file to record the run to.
+        replay: the recording to answer from, and from nothing else.
+    """
 
     question: str
     root: Path
-    tags: tuple[str, ...]
-    budget_nodes: int
-    scorer: str
-    server: str | None
-    python: Path | None
-    timeout_s: float
-    output: str
+    flags: Mapping[str, Any]
     examples: bool
-
-
-def ask(request: Request) -> int:
-    """Answer a question on standard output and return the command's exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that knows no bars shows question marks
-    try:
-        with asyncio.Runner() as runner:
-            outcome = runner.run(_until_terminated(_answer(request)))
-    except ConfigError as error:
-        return _say(error, USAGE)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except asyncio.CancelledError:
-        return TERMINATED
-    try:
-        if outcome.failure is None or outcome.response.pointers or request.output == "json":
-            _print(outcome.response, request)
-    except BrokenPipeError:  # whoever read the answer has read enough; Python would complain once more at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        return _say(f"the answer cannot be written: {error.strerror}; free some space or write elsewhere", USAGE)
-    return outcome.code if outcome.failure is None else _say(outcome.failure, outcome.code)
+    record: Path | None
+    replay: Path | None
 
 
 @attrs.frozen
@@ -97,57 +75,171 @@ class Outcome:
 
     response: ScoutResponse
     code: int
-    failure: InterpreterError | None = None
+    failure: TidepoolError | None = None
 
 
-async def _answer(request: Request) -> Outcome:
+@attrs.define
+class Fallen:
+    """What a model did not rate and its fallback did: how many places, and why the first."""
+
+    places: int = 0
+    first: ModelFailure | None = None
+
+    def tell(self, failure: ModelFailure) -> None:
+        """Count one more."""
+        self.places += 1
+        self.first = self.first or failure
+
+
+def ask(request: Request) -> int:
+    """Answer a question on standard output and return the command's exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no bars shows question marks
+    fallen = Fallen()
+    try:
+        settings = read_settings(request.root, os.environ, request.flags)
+        for note in settings.notes:
+            _say(note)
+        if request.replay is not None:
+            outcome = _replayed(request.replay, request, settings)
+        else:
+            with asyncio.Runner() as runner:
+                outcome = runner.run(_until_terminated(_answer(request, settings, fallen)))
+    except ConfigError as error:
+        return _say(error, USAGE)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except asyncio.CancelledError:
+        return TERMINATED
+    return _told(outcome, request, settings, fallen)
+
+
+def _told(outcome: Outcome, request: Request, settings: Settings, fallen: Fallen) -> int:
+    """Print the answer, then what went wrong."""
+    try:
+        if outcome.failure is None or outcome.response.pointers or settings.format == "json":
+            _print(outcome.response, settings.format, examples=request.examples)
+    except BrokenPipeError:  # whoever read the answer has read enough; Python would complain once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        return _say(f"the answer cannot be written: {error.strerror}; free some space or write elsewhere", USAGE)
+    if fallen.first is not None:
+        count = f"{fallen.places} place{'s were' if fallen.places > 1 else ' was'}"
+        _say(f"{count} rated by the fallback ({fallen.first})")
+    return outcome.code if outcome.failure is None else _say(outcome.failure, outcome.code)
+
+
+async def _answer(request: Request, settings: Settings, fallen: Fallen) -> Outcome:
     """Start the language server, and explore while it runs."""
-    server = choose_server(request.server, os.environ)
-    scorer = choose_scorer(request.scorer)
+    server = choose_server(settings)
+    check_scorer(settings.scorer, settings)
     with terminal(sys.stderr) as report:
         try:
             async with open_session(
                 request.root,
                 server,
-                python=request.python,
-                request_timeout_s=request.timeout_s,
-                start_timeout_s=request.timeout_s,
-                meanwhile=_import_the_rest,
+                python=settings.python,
+                request_timeout_s=settings.timeout_s,
+                start_timeout_s=settings.timeout_s,
+                meanwhile=partial(_import_the_rest, settings),
             ) as session:
-                return await _explored(request, scorer, session, report)
+                return await _explored(request, settings, session, report, fallen)
         except InterpreterError as failure:
-            from tidepool.answer import could_not_look
-
-            return Outcome(could_not_look(failure), NO_SERVER, failure)
+            return _nothing(failure, NO_SERVER)
 
 
 async def _explored(
     request: Request,
-    scorer: Callable[[], Handler[Gemma]],
+    settings: Settings,
     session: Session,
     report: Callable[[], Handler[Report]],
+    fallen: Fallen,
 ) -> Outcome:
     """The whole composition: what each effect means on this machine, and the program that is run with it."""
     from interpreters.clock import system_clock
     from interpreters.lsp.interpreter import language_server
-    from tidepool.domain import ScoutQuery, Tag
+
+    asyncio.get_running_loop().call_later(IDLE_S, prepare, settings.format)
+    try:
+        async with open_scorer(settings.scorer, settings, tell=fallen.tell) as scorer:
+            world = scorer | language_server(session) | system_clock() | report()
+            return await _run(_query(request, settings), world, request.record)
+    except InterpreterError as failure:  # the scorer could not be opened: one that fails later is part of the answer
+        return _nothing(failure, NO_SCORER)
+
+
+async def _run(query: ScoutQuery, world: Handler[Any] | AsyncHandler[Any], record: Path | None) -> Outcome:
     from tidepool.eff import run_async
     from tidepool.explore import ScorerFailed, explore
 
-    asyncio.get_running_loop().call_later(IDLE_S, prepare, request.output)
-    query = ScoutQuery(request.question, tuple(map(Tag, request.tags)), request.budget_nodes, keep_examples=True)
     try:
-        handlers = scorer() | language_server(session) | system_clock() | report()
-        response = await run_async(explore(query), handlers)
+        if record is not None:
+            return await _run_recorded(query, world, record)
+        return _answered(await run_async(explore(query), world))
     except ScorerFailed as failure:
         return Outcome(failure.answer, NO_SCORER, failure)
+
+
+async def _run_recorded(query: ScoutQuery, world: Handler[Any] | AsyncHandler[Any], file: Path) -> Outcome:
+    """The same, kept in a file; an answer is worth more than its recording."""
+    from interpreters.replay import RecordingLost, record_to
+    from tidepool.eff import run_async
+    from tidepool.explore import explore
+    from tidepool.tape import recorded
+
+    outcome: Outcome | None = None
+    try:
+        with record_to(file, query) as sink:
+            outcome = _answered(await run_async(recorded(explore(query), sink), world))
+    except RecordingLost as lost:
+        if outcome is None:
+            raise
+        return attrs.evolve(outcome, code=USAGE, failure=lost)
+    return outcome
+
+
+def _replayed(file: Path, request: Request, settings: Settings) -> Outcome:
+    """Explore once more what was recorded, without a world."""
+    from interpreters.replay import read_recording, read_tape
+    from tidepool.explore import ScorerFailed, explore
+    from tidepool.tape import replay
+
+    tape, query = read_tape(file), _query(request, settings)
+    try:
+        return _answered(replay(explore(query), tape))
+    except ScorerFailed as failure:
+        return Outcome(failure.answer, NO_SCORER, failure)
+    except Diverged as error:
+        asked = read_recording(file).query
+        if asked is None or asked == query:
+            raise ConfigError(f"{file}: {error}") from error
+        how = f"{asked.query!r} with a budget of {asked.budget_nodes}"
+        how += f" and the tags {', '.join(asked.tags)}" if asked.tags else " and no tags"
+        raise ConfigError(f"{file} is of another question: ask {how}, or record this one ({error})") from error
+
+
+def _query(request: Request, settings: Settings) -> ScoutQuery:
+    from tidepool.domain import ScoutQuery, Tag
+
+    return ScoutQuery(request.question, tuple(map(Tag, settings.tags)), settings.budget, keep_examples=True)
+
+
+def _answered(response: ScoutResponse) -> Outcome:
     return Outcome(response, EXIT_CODES[response.status.value])
 
 
-def _import_the_rest() -> None:
+def _nothing(failure: InterpreterError, code: int) -> Outcome:
+    from tidepool.answer import could_not_look
+
+    return Outcome(could_not_look(failure), code, failure)
+
+
+def _import_the_rest(settings: Settings) -> None:
     """Import what is needed once the server answers: it reads the codebase meanwhile, and loses no time by it."""
-    for module in ("clock", "gemma.heuristic", "lsp.interpreter"):
+    for module in ("clock", "lsp.interpreter"):
         import_module(f"interpreters.{module}")
+    import_scorer(settings.scorer, settings)
     import_module("tidepool.explore")
 
 
@@ -159,17 +251,17 @@ async def _until_terminated(work: Coroutine[Any, Any, T]) -> T:
     return await task
 
 
-def _print(response: ScoutResponse, request: Request) -> None:
-    examples = response.training_examples or ()
-    code = {example.node.location: example.node.code.strip() for example in examples}
-    if not request.examples:
+def _print(response: ScoutResponse, form: str, *, examples: bool) -> None:
+    rated = response.training_examples or ()
+    code = {example.node.location: example.node.code.strip() for example in rated}
+    if not examples:
         response = attrs.evolve(response, training_examples=None)
     if sys.stdout is None:  # as where the process was started with it closed
         raise OSError(errno.EBADF, "standard output is closed")
-    RENDERERS[request.output](response, code, sys.stdout)
+    RENDERERS[form](response, code, sys.stdout)
     sys.stdout.flush()
 
 
-def _say(what: object, code: int) -> int:
+def _say(what: object, code: int = ANSWERED) -> int:
     print(f"semantic-scout: {printable(str(what))}", file=sys.stderr)
     return code

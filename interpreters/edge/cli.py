@@ -5,21 +5,20 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-TAGS: Final = (
-    "Exhaustive", "PatternMatch", "TypeFamily", "Constraint", "DataType", "TypeAlias", "Function", "Module",
-)  # fmt: skip
-FORMATS: Final = ("table", "json", "markdown")
+from interpreters.edge.keys import SETTINGS, Key, of_text
 
 DESCRIPTION: Final = "Ask a codebase what a change would break; get a ranked, reasoned answer."
 EPILOG: Final = """\
 examples:
   semantic-scout "What breaks if I add a variant to LLMKind?" --tag Exhaustive --tag PatternMatch
   semantic-scout "Is it safe to rename `Session.get` to `fetch`?" --root ../shop --format json
-  semantic-scout "What if parse_price returned None?" --budget 100
+  semantic-scout "What if parse_price returned None?" --budget 100 --scorer hybrid
+
+Flags can be set for good in ~/.config/tidepool/tidepool.toml and by variables such as TIDEPOOL_BUDGET.
 
 exit codes:
   0 answered, perhaps in part (the answer says so)    2 wrong usage    3 no such name in the codebase
@@ -48,14 +47,10 @@ def _ask(arguments: argparse.Namespace) -> int:
         Request(
             question=arguments.question,
             root=arguments.root,
-            tags=tuple(dict.fromkeys(arguments.tag)),
-            budget_nodes=arguments.budget,
-            scorer=arguments.scorer,
-            server=arguments.server,
-            python=arguments.python,
-            timeout_s=arguments.timeout,
-            output=arguments.format,
+            flags={key.name: getattr(arguments, key.name) for key in SETTINGS},
             examples=arguments.examples,
+            record=arguments.record,
+            replay=arguments.replay,
         )
     )
 
@@ -71,22 +66,35 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("question", metavar="QUESTION", type=_question, help="what you are about to change; `name` marks a name")
     add("--root", metavar="PATH", type=Path, default=Path(), help="the codebase (default: the current folder)")
-    add("--tag", action="append", default=[], type=_tag, help=f"what it is about: {', '.join(TAGS)}; may be repeated")
-    add("--budget", metavar="N", type=_count, default=20, help="how many places may be rated (default: %(default)s)")
-    add("--scorer", metavar="NAME", default="heuristic", help="what rates them (default: %(default)s)")
-    add("--server", metavar="NAME", help="the language server, known or from your configuration (default: ty)")
-    add("--format", choices=FORMATS, default="table", help="how to print the answer (default: %(default)s)")
+    for key in SETTINGS:
+        _add_flag(parser, key)
     add("--examples", action="store_true", help="include a training example for every rated place in the json")
-    add("--python", metavar="PATH", type=Path, help="its interpreter or virtual environment (default: found)")
-    add(
-        "--timeout",
-        metavar="SECONDS",
-        type=_seconds,
-        default=60.0,
-        help="for the server's start and each of its answers",
-    )
+    tape = parser.add_mutually_exclusive_group()
+    tape.add_argument("--record", metavar="FILE", type=Path, help="keep all that is asked and answered in a file")
+    tape.add_argument("--replay", metavar="FILE", type=Path, help="answer from such a file, and from nothing else")
     add("--version", action=_Version, nargs=0, help="print the version and exit")
     return parser
+
+
+def _add_flag(parser: argparse.ArgumentParser, key: Key) -> None:
+    flag, _, metavar = key.flag.partition(" ")
+    options: dict[str, Any] = {"dest": key.name, "metavar": metavar, "type": _value(key)}
+    about = f": {', '.join(key.kind.choices)}" if key.kind.choices else ""
+    if isinstance(key.default, tuple):
+        options |= {"action": "extend", "help": f"{key.says}{about}; may be repeated"}
+    else:
+        options |= {"help": f"{key.says}{about} (default: {'found' if key.default is None else key.default})"}
+    parser.add_argument(flag, **options)
+
+
+def _value(key: Key) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return of_text(key, text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
 
 
 class _Version(argparse.Action):
@@ -104,29 +112,6 @@ def _question(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("the question is empty: ask what breaks if you change something")
     return text
-
-
-def _tag(text: str) -> str:
-    for tag in TAGS:
-        if tag.casefold() == text.casefold():
-            return tag
-    raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(TAGS)}")
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from 0 to 999999999")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 86400:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0 and below a day")
-    return seconds
 
 
 if __name__ == "__main__":

@@ -1,144 +1,257 @@
-"""From the names a user writes to interpreters.
+"""From what is configured to the interpreters that are run.
 
-A language server of the user's own is named in the user's configuration file, never in the codebase's: it is a command
-that is run. The file is `tidepool/tidepool.toml` in `$XDG_CONFIG_HOME`, or in `~/.config`:
+    settings = read_settings(root, os.environ, {})
+    async with open_scorer(settings.scorer, settings) as scorer:
+        answer = await run_async(explore(query), scorer | world)
 
-    server = "mine"                        # the server to use unless a flag names another
-
-    [servers.mine]
-    like = "pyright"                       # a known server whose entry this one starts from; optional
-    command = ["my-language-server", "--stdio"]
-    suffixes = [".py"]                     # and any other field of `interpreters.lsp.servers.Server`
+A language server of the user's own is a command, and a scorer may send code to other machines: what names them is the
+user's to say, never the codebase's (`interpreters.edge.layers`).
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable, Mapping
-from difflib import get_close_matches
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 import attrs
 
-from interpreters.lsp.servers import SERVERS, TY, Server, known_server
-from tidepool.errors import ConfigError
+from interpreters.edge.keys import MODEL_TOKEN, BuiltIn, nearest
+from interpreters.edge.settings import (
+    HeuristicScorer,
+    HybridScorer,
+    InstalledScorer,
+    ModelScorer,
+    ReplayScorer,
+    Scorer,
+    Settings,
+    read_settings,
+)
+from interpreters.lsp.servers import SERVERS, Server, known_server
+from tidepool.errors import ConfigError, ModelFailure
 
 if TYPE_CHECKING:
-    from tidepool.eff import Handler
+    from tidepool.eff import AsyncHandler, Handler
     from tidepool.effects.gemma import Gemma
 
-DEFAULT_SERVER: Final = TY.name
+__all__ = ["Settings", "check_scorer", "choose_server", "import_scorer", "open_scorer", "read_settings"]
+
+MOST_TOKEN_BYTES: Final = 16_384
 
 
-def _heuristic() -> Handler[Gemma]:
-    from interpreters.gemma.heuristic import heuristic
-
-    return heuristic()
-
-
-SCORERS: Final[Mapping[str, Callable[[], Handler[Gemma]]]] = {"heuristic": _heuristic}
-"""Every scorer by its name."""
-
-
-def choose_scorer(name: str) -> Callable[[], Handler[Gemma]]:
-    """What builds the scorer of a name.
+def choose_server(settings: Settings) -> Server:
+    """The language server that is configured.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none of that name, or its table cannot be used.
     """
-    if name not in SCORERS:
-        raise ConfigError(f"no scorer is called {name!r}; the known ones are {', '.join(SCORERS)}")
-    return SCORERS[name]
+    name, own = settings.server, settings.servers
+    if name in own:
+        return _own_server(settings, name, dict(own[name]))
+    if name not in SERVERS and own:
+        meant = nearest(name, (*own, *SERVERS))
+        raise ConfigError(f"no language server is called {name!r}; {meant}")
+    return known_server(name)
 
 
-def choose_server(name: str | None, environ: Mapping[str, str]) -> Server:
-    """The language server of a name, known or from the user's configuration; of no name, the configured one.
+def _own_server(settings: Settings, name: str, table: dict[str, Any]) -> Server:
+    said = settings.origins["servers", name]
+    if "like" not in table and "command" not in table:
+        raise ConfigError(f"{said}: servers.{name} needs a command, or a known server that it is `like`")
+    if "like" not in table:
+        return Server(name, **table)
+    like = table.pop("like")
+    if like not in SERVERS:
+        where = settings.origins["servers", name, "like"]
+        raise ConfigError(f"{where}: servers.{name}.like: no known server is called {like!r}; {nearest(like, SERVERS)}")
+    return attrs.evolve(SERVERS[like], name=name, **table)
+
+
+def check_scorer(name: str, settings: Settings) -> None:
+    """Find what is wrong with a scorer's settings before anything is started. Nothing heavy is imported.
 
     Raises:
-        ConfigError: there is none, or the configuration cannot be used.
+        ConfigError: there is no scorer of that name, or it, or one that it asks, cannot be used.
     """
-    file = _config_file(environ)
-    config = _read(file) if file is not None else {}
-    own = config.get("servers", {})
-    chosen = str(name or config.get("server", DEFAULT_SERVER))
-    if chosen not in own and chosen not in SERVERS and own:
-        raise ConfigError(
-            f"no language server is called {chosen!r}; yours are {', '.join(own)}, known {', '.join(SERVERS)}"
-        )
-    return _own_server(file, chosen, own[chosen]) if file is not None and chosen in own else known_server(chosen)
+    for scorer in _with_fallbacks(name, settings):
+        match scorer:
+            case ModelScorer():
+                _url(scorer)
+                _token(scorer, settings)
+            case ReplayScorer():
+                _file(scorer)
+            case HybridScorer():
+                asked = _model_of(scorer, settings)
+                _url(asked)
+                _token(asked, settings)
+            case HeuristicScorer() | InstalledScorer():
+                pass
+            case _:
+                assert_never(scorer)
 
 
-def _config_file(environ: Mapping[str, str]) -> Path | None:
-    # A relative one would be looked for in the current folder, which may be the codebase's: the file names a command.
-    folder = Path(environ.get("XDG_CONFIG_HOME", ""))
-    if not folder.is_absolute():
-        try:
-            folder = Path.home() / ".config"
-        except RuntimeError:  # nobody has a home in some containers
-            return None
-    return folder / "tidepool" / "tidepool.toml"
+def import_scorer(name: str, settings: Settings) -> None:
+    """Import what a scorer needs, which `open_scorer` would else do."""
+    for scorer in _with_fallbacks(name, settings):
+        match scorer:
+            case HeuristicScorer():
+                import_module("interpreters.gemma.heuristic")
+            case ModelScorer():
+                import_module("interpreters.gemma.model")
+            case HybridScorer():
+                import_module("interpreters.gemma.hybrid")
+                import_module("interpreters.gemma.model")
+            case ReplayScorer():
+                import_module("interpreters.replay")
+            case InstalledScorer():
+                import_module("interpreters.edge.installed")
+            case _:
+                assert_never(scorer)
 
 
-def _read(file: Path) -> Mapping[str, Any]:
+def ignore(_failure: ModelFailure) -> None:
+    """Nobody wants to know why a model did not rate a node."""
+
+
+@asynccontextmanager
+async def open_scorer(
+    name: str, settings: Settings, *, tell: Callable[[ModelFailure], None] = ignore
+) -> AsyncGenerator[Handler[Gemma] | AsyncHandler[Gemma]]:
+    """The scorer of a name, with whatever it holds open, for as long as the block lasts.
+
+    Args:
+        name: one that is built in, configured or installed.
+        tell: is told why a model did not rate a node that its fallback rates instead.
+
+    Raises:
+        ConfigError: there is none, or it, or one that it asks, cannot be used.
+    """
+    check_scorer(name, settings)
+    scorer = _find(name, settings)
+    match scorer:
+        case HeuristicScorer():
+            from interpreters.gemma.heuristic import heuristic
+
+            yield heuristic()
+        case ModelScorer():
+            from interpreters.gemma.model import model, open_model
+
+            async with open_model(_url(scorer), **_how(scorer, settings)) as rate:
+                yield model(rate)
+        case HybridScorer():
+            from interpreters.gemma.breaker import Breaker
+            from interpreters.gemma.hybrid import hybrid
+            from interpreters.gemma.model import open_model
+
+            asked = _model_of(scorer, settings)
+            async with (
+                open_model(_url(asked), **_how(asked, settings)) as rate,
+                open_scorer(scorer.fallback, settings, tell=tell) as fallback,
+            ):
+                yield hybrid(rate, fallback, Breaker(scorer.failures, scorer.cool_down_s), tell=tell)
+        case ReplayScorer():
+            from interpreters.replay import read_tape, scorer_from
+
+            yield scorer_from(read_tape(_file(scorer)))
+        case InstalledScorer():
+            from interpreters.edge.installed import offers, open_offer
+
+            async with open_offer(offers()[scorer.kind], scorer.table) as handler:
+                yield handler
+        case _:
+            assert_never(scorer)
+
+
+def _with_fallbacks(name: str, settings: Settings) -> tuple[Scorer, ...]:
+    """A scorer, its fallback, that one's fallback, and so on."""
+    found: list[Scorer] = []
+    said = settings.origins.get(("scorer",), "") if name == settings.scorer else ""
+    while True:
+        scorer = _find(name, settings, f"{said}: " if said else "")
+        if scorer in found:
+            raise ConfigError(f"{said}: {name} falls back to itself in the end: let one of them fall back to heuristic")
+        found.append(scorer)
+        if not isinstance(scorer, HybridScorer):
+            return tuple(found)
+        name, said = scorer.fallback, scorer.said
+
+
+def _find(name: str, settings: Settings, said: str = "") -> Scorer:
+    scorer = settings.scorers.get(name)
+    if scorer is not None and not isinstance(scorer, InstalledScorer):
+        return scorer
+    from interpreters.edge.installed import offers
+
+    installed = offers()
+    if scorer is None and name not in installed:
+        meant = nearest(name, (*settings.scorers, *installed))
+        raise ConfigError(f"{said}no scorer is called {name[:60]!r}; {meant}")
+    if scorer is None:
+        return InstalledScorer(name, "installed", name, {})
+    if scorer.kind not in installed:
+        meant = nearest(scorer.kind, (*BuiltIn, *installed))
+        raise ConfigError(f"{scorer.said}: {name} is of no kind that is installed, {scorer.kind[:60]!r}; {meant}")
+    return scorer
+
+
+def _model_of(scorer: HybridScorer, settings: Settings) -> ModelScorer:
+    found = settings.scorers.get(scorer.model)
+    if not isinstance(found, ModelScorer):
+        models = [one.name for one in settings.scorers.values() if isinstance(one, ModelScorer)]
+        why = f"{scorer.model[:60]!r} is no scorer of kind model; {nearest(scorer.model, models)}"
+        raise ConfigError(f"{scorer.said}: scorers.{scorer.name}.model: {why}")
+    return found
+
+
+def _url(scorer: ModelScorer) -> str:
+    if scorer.url is None:
+        how = "or set TIDEPOOL_MODEL_URL" if scorer.name == BuiltIn.MODEL else "to its table"
+        raise ConfigError(f"the scorer {scorer.name} has no address: add `url` to [scorers.{scorer.name}] {how}")
+    return scorer.url
+
+
+def _file(scorer: ReplayScorer) -> Path:
+    if scorer.file is None:
+        raise ConfigError(f"the scorer {scorer.name} has no recording: add `file` to [scorers.{scorer.name}]")
+    return scorer.file
+
+
+def _how(scorer: ModelScorer, settings: Settings) -> dict[str, Any]:
+    """What `open_model` is told besides the address."""
+    return {
+        "token": _token(scorer, settings),
+        "name": scorer.name,
+        "nodes_per_request": scorer.nodes_per_request,
+        "requests_in_flight": scorer.requests_in_flight,
+        "request_timeout_s": scorer.request_timeout_s,
+        "total_timeout_s": scorer.total_timeout_s,
+        "attempts": scorer.attempts,
+    }
+
+
+def _token(scorer: ModelScorer, settings: Settings) -> str | None:
+    """What a model is sent to be let in. It is in no error."""
+    if scorer.token_file is not None and scorer.token_env is not None:
+        raise ConfigError(f"{scorer.said}: {scorer.name} has both token_env and token_file: keep one")
+    if scorer.token_file is not None:
+        return _token_in(scorer.token_file)
+    if scorer.token_env is not None:
+        token = settings.environ.get(scorer.token_env, "").strip()
+        if not token:
+            raise ConfigError(f"{scorer.said}: {scorer.name} needs the token in {scorer.token_env}, which is not set")
+        return token
+    return settings.environ.get(MODEL_TOKEN, "").strip() or None if scorer.name == BuiltIn.MODEL else None
+
+
+def _token_in(file: Path) -> str:
     try:
-        config = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{file} cannot be read ({error}): mend or remove it") from error
-    _check(file, "", config, {"server": str, "servers": dict})
-    for name, entry in config.get("servers", {}).items():
-        _check(file, "servers", {name: entry}, {name: dict})
-    return config
-
-
-_FIELDS: Final[Mapping[str, type]] = {
-    "like": str,
-    "command": list,
-    "suffixes": list,
-    "language": str,
-    "install": str,
-    "options": dict,
-    "settings": dict,
-    "position_encodings": list,
-    "opens_files": bool,
-    "first_answers_complete": bool,
-    "pipelines_start": bool,
-    "runs_python": bool,
-    "idles_at_exit": bool,
-    "caveat": str,
-}
-
-
-def _own_server(file: Path, name: str, entry: Mapping[str, Any]) -> Server:
-    _check(file, f"servers.{name}", entry, _FIELDS)
-    for key in ("command", "suffixes", "position_encodings"):
-        if not all(isinstance(item, str) for item in entry.get(key, ())):
-            raise ConfigError(f"{file}: servers.{name}.{key} is to be a list of texts")
-    for key in ("command", "suffixes", "position_encodings"):
-        if key in entry and not entry[key]:
-            raise ConfigError(f"{file}: servers.{name}.{key} is empty: fill it, or leave it out")
-    changes = {key: value for key, value in entry.items() if key != "like"}
-    if "like" in entry:
-        if entry["like"] not in SERVERS:
-            raise ConfigError(f"{file}: servers.{name}.like is to be one of {', '.join(SERVERS)}")
-        return attrs.evolve(SERVERS[entry["like"]], name=name, **changes)
-    if "command" not in entry:
-        raise ConfigError(f"{file}: servers.{name} needs a command, or a known server that it is `like`")
-    return Server(name, **changes)
-
-
-def _check(file: Path, where: str, table: Mapping[str, Any], fields: Mapping[str, type]) -> None:
-    """Every key is known and of its type, or an error names it and what it may be."""
-    for key, value in table.items():
-        path = f"{where}.{key}" if where else key
-        if key not in fields:
-            close = get_close_matches(key, fields, n=1)
-            meant = f"did you mean {close[0]}?" if close else f"it may be one of {', '.join(fields)}"
-            raise ConfigError(f"{file}: {path} is not known; {meant}")
-        if not isinstance(value, fields[key]):
-            raise ConfigError(f"{file}: {path} is to be {_KINDS[fields[key]]}")
-
-
-_KINDS: Final[Mapping[type, str]] = {str: "a text", list: "a list of texts", dict: "a table", bool: "true or false"}
+        with file.open("rb") as stream:
+            token = stream.read(MOST_TOKEN_BYTES).decode().strip()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise ConfigError(f"the token cannot be read from {file} ({why}): mend token_file") from error
+    if not token:
+        raise ConfigError(f"{file} holds no token: mend token_file")
+    return token

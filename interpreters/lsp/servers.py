@@ -11,9 +11,7 @@ import os
 import shutil
 import sys
 import sysconfig
-import tomllib
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
@@ -220,6 +218,8 @@ def known_server(name: str) -> Server:
     """
     if name in SERVERS:
         return SERVERS[name]
+    from difflib import get_close_matches
+
     close = get_close_matches(name, SERVERS, n=1, cutoff=0.4)
     meant = f"did you mean {close[0]}? The known ones are" if close else "the known ones are"
     raise ConfigError(f"no language server is called {name!r}: {meant} {', '.join(SERVERS)}")
@@ -273,6 +273,8 @@ def check_trusted(server: Server, root: Path, environment: Environment | None) -
 
 def _names_no_program(file: Path, tables: tuple[tuple[str, ...], ...]) -> bool:
     """Whether it is certain that a file has no setting that has a program run, if it is TOML: in some of its tables."""
+    import tomllib
+
     try:
         text = file.read_text("utf-8") if file.is_file() else ""
         if file.suffix != ".toml":

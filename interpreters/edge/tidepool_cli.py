@@ -1,0 +1,129 @@
+"""The `tidepool` command: a table of subcommands. What each does is in a module of its own, imported when it is run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+DESCRIPTION: Final = "Serve what semantic-scout is made of."
+EXIT_CODES: Final = """\
+exit codes:
+  0 done    2 wrong usage, or a setting that cannot be used    5 the scorer could not be started
+"""
+
+
+class Command(NamedTuple):
+    """A subcommand: what it is for, its flags, and what it does with them."""
+
+    purpose: str
+    examples: str
+    add_flags: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and answer its exit code."""
+    arguments = _parser().parse_args(argv)
+    return COMMANDS[arguments.command].run(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "tidepool",
+        description=DESCRIPTION,
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        one = subparsers.add_parser(
+            name,
+            help=command.purpose,
+            description=f"{command.purpose[0].upper()}{command.purpose[1:]}.",
+            epilog=f"examples:\n{command.examples}\n{EXIT_CODES}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        command.add_flags(one)
+    return parser
+
+
+def _serve_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--scorer", metavar="NAME", help="what rates the nodes (default: the one that is configured, or heuristic)")
+    add("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
+    add("--port", type=_number(0, 65535), default=8377, help="0 for any that is free (default: %(default)s)")
+    add("--token-file", metavar="PATH", type=Path, help="holds what clients send as `Authorization: Bearer TOKEN`")
+    add("--allow-anyone", action="store_true", help="listen on more than loopback without a token")
+    add(
+        "--requests",
+        metavar="N",
+        type=_number(1, 10_000),
+        default=64,
+        help="answered at the same time; more are told to come back (default: %(default)s)",
+    )
+    add(
+        "--drain-timeout",
+        metavar="SECONDS",
+        type=_number(1, 3600),
+        default=30,
+        help="for what is being answered when it is told to stop (default: %(default)s)",
+    )
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from interpreters.edge.serve import Serving, serve
+
+    return serve(
+        Serving(
+            scorer=arguments.scorer,
+            host=arguments.host,
+            port=arguments.port,
+            token_file=arguments.token_file,
+            allow_anyone=arguments.allow_anyone,
+            drain_timeout_s=arguments.drain_timeout,
+            requests=arguments.requests,
+        ),
+        os.environ,
+    )
+
+
+COMMANDS: Final[dict[str, Command]] = {
+    "serve": Command(
+        "rate nodes for other programs, over HTTP",
+        "  tidepool serve\n"
+        "  tidepool serve --scorer hybrid --port 0\n"
+        "  TIDEPOOL_TOKEN=... tidepool serve --host 0.0.0.0\n",
+        _serve_flags,
+        _serve,
+    ),
+}
+
+
+class _Version(argparse.Action):
+    """Prints the version; reads it only when asked, since that takes longer than the rest of `--help`."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
+        from importlib.metadata import version
+
+        print("tidepool", version("semantic-scout"))
+        parser.exit()
+
+
+def _number(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+if __name__ == "__main__":
+    sys.exit(main())
