@@ -2,8 +2,10 @@
 #
 #   make ask Q='What breaks if I …?'   ask a question about this repository
 #   make test                          every check, then every test that is not slow
-#   make slow                          the slow tests: questions about real codebases
+#   make slow                          the slow tests: real codebases from the package index, and `make fuzz`
 #   make bench                         the benchmarks
+#   make simulate                      100,000 explorations among interpreters that misbehave; SEEDS=1000 for fewer
+#   make fuzz                          20,000 requests that nobody would send to the scoring server
 #   make format                        format the code and apply ruff's safe fixes
 #   make lock                          resolve the exact versions again
 #   make clean                         remove whatever was made
@@ -13,6 +15,7 @@
 Q ?= What breaks if I add a variant to ChangeKind?
 JOBS ?= auto
 ARGS ?=
+SEEDS ?= 100000
 UV := 0.13.9
 
 OLD_ENOUGH := -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
@@ -28,7 +31,7 @@ LOCKED := install --require-hashes --only-binary :all:
 WHOLE := $(shell test "`cat $(VENV)/whole 2>/dev/null`" = '$(CURDIR)' && $(BIN)/python -c '' 2>/dev/null && echo yes)
 
 export Q
-.PHONY: ask test slow bench format lock clean checks set-up-again
+.PHONY: ask test slow bench simulate fuzz format lock clean checks set-up-again
 
 ask: $(VENV)/project
 	@$(BIN)/semantic-scout "$$Q" --root .
@@ -48,6 +51,12 @@ slow: $(VENV)/dev
 
 bench: $(VENV)/dev
 	@$(BIN)/python tests/benchmarks $(ARGS)
+
+simulate: $(VENV)/dev
+	@$(BIN)/python tests/simulate.py --seeds $(SEEDS) $(ARGS)
+
+fuzz: $(VENV)/dev
+	@$(BIN)/python -m pytest -m slow tests/test_score_fuzz.py $(ARGS)
 
 format: $(VENV)/dev
 	@$(BIN)/ruff check --fix --quiet

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.strategies import nodes, queries, rubrics, values
 from tidepool.domain import (
     NodeContext,
     Pointer,
@@ -26,6 +25,7 @@ from tidepool.domain import (
     Verdict,
 )
 from tidepool.errors import InvalidData, TidepoolError
+from tidepool.testing.values import nodes, queries, rubrics, values
 
 QUERY = QueryContext("what breaks?", (Tag.FUNCTION,))
 NODE = NodeContext("a.py:1", None, "x = 1")

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.strategies import examples, nodes, plain, pointers, queries, responses, rubrics, times, values
 from tidepool.domain import (
     NodeContext,
     Pointer,
@@ -27,6 +26,7 @@ from tidepool.domain import (
     Verdict,
 )
 from tidepool.errors import InvalidData
+from tidepool.testing.values import examples, nodes, plain, pointers, queries, responses, rubrics, times, values
 from tidepool.wire import MISSING, dumps, from_wire, loads, parse, read_score_request, score_request, to_wire
 
 KINDS: Final = [

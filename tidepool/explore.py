@@ -118,6 +118,8 @@ class _Survey:
     limits: list[str] = attrs.field(factory=list)
     parts_seen: set[object] = attrs.field(factory=set)
     carried_from: set[Place] = attrs.field(factory=set)
+    unheard: dict[str, list[Place]] = attrs.field(factory=dict)
+    told: set[str] = attrs.field(factory=set)
     aliases: int = 0
 
     def conduct(self) -> Eff[Exploring, ScoutResponse]:
@@ -168,8 +170,9 @@ class _Survey:
             case Success(places):
                 unknown = [place for place in places if not self.frontier.is_known(place)]
                 asked = sorted(unknown, key=lambda place: (in_test(place.path), place))[:UNTYPED_ASKED]
-                said = yield from each(attempt(hover(place), InterpreterError) for place in asked)
-                untyped = [place for place, text in zip(asked, said, strict=True) if text.value_or(None) == UNTYPED]
+                said = yield from each(self.hear(place) for place in asked)
+                yield from self.tell_unheard()
+                untyped = [place for place, text in zip(asked, said, strict=True) if text == UNTYPED]
                 yield from self.add(sorted((Relation.UNTYPED, place, 0) for place in untyped))
                 if untyped:
                     count = f"{len(untyped)} line{'s' * (len(untyped) > 1)}"
@@ -248,6 +251,7 @@ class _Survey:
         answers = yield from each(self.rate_one(lead) for lead in leads)
         news = [answer.unwrap() for answer in answers if isinstance(answer, Success)]
         self.rated += news
+        yield from self.tell_unheard()
         if self.query.keep_examples:
             time = yield from now()
             self.examples += [TrainingExample(self.query.context, node.node, node.rubric, time) for node in news]
@@ -260,12 +264,19 @@ class _Survey:
 
     def rate_one(self, lead: Lead) -> Eff[Exploring, Result[Rated, InterpreterError]]:
         """One node with its rubric, or the scorer's failure; a node without a hover text is rated all the same."""
-        said = (yield from attempt(hover(lead.place), InterpreterError)).value_or(None)
+        said = yield from self.hear(lead.place)
         node = attrs.evolve(lead.node, hover=said and said[:HOVER_CHARACTERS])
         rubric = yield from attempt(rate_node(self.query.context, node), InterpreterError)
         holder = self.outlines[lead.place.path].holder(lead.place.line)
         site = classify(self.change, node)
         return rubric.map(lambda rubric: Rated(lead, node, rubric, site, holder))
+
+    def hear(self, place: Place) -> Eff[Lsp, str | None]:
+        """What the server says about what stands at a place, or None; that it failed is remembered."""
+        said = yield from attempt(hover(place), InterpreterError)
+        if isinstance(said, Failure):
+            self.unheard.setdefault(str(said.failure()), []).append(place)
+        return said.value_or(None)
 
     def carry_on(self, news: Sequence[Rated]) -> Eff[Exploring, None]:
         """Follow the change to the callers of the functions that pass it on."""
@@ -299,6 +310,12 @@ class _Survey:
                     self.outlines[path] = Outline()
                     yield from self.could_not_read(f"the definitions in {path}", error)
 
+    def tell_unheard(self) -> Eff[Report, None]:
+        """Tell what `hear` remembered. It tells nothing itself: that would split the round it is asked in."""
+        for error in [error for error in self.unheard if error not in self.told]:
+            self.told.add(error)
+            yield from note(f"not looked at: {_unheard(self.unheard[error])} ({error})")
+
     def could_not_read(self, what: str, error: InterpreterError) -> Eff[Report, None]:
         """Remember, and tell at once, what an error kept from being looked at."""
         yield from self.lacks(f"{what} ({error})")
@@ -317,6 +334,13 @@ class _Survey:
             self.frontier.known,
             self.outlines,
             left=len(self.frontier),
-            limits=self.limits,
+            limits=[*self.limits, *(f"{_unheard(places)} ({error})" for error, places in self.unheard.items())],
             examples=tuple(self.examples) if self.query.keep_examples else None,
         )
+
+
+def _unheard(places: Sequence[Place]) -> str:
+    """What a server did not say, as a clause."""
+    count = len(places) - 1
+    more = f" and {count} more place{'s' * (count > 1)}" if count else ""
+    return f"what the server says about {places[0].location}{more}"

@@ -150,6 +150,9 @@ def _bases(owner: Symbol, reading: Reading) -> Eff[Resolving, list[Symbol]]:
         if number > first or name.start() >= start
     ]
     answers = yield from each(attempt(definition(name), InterpreterError) for name in names)
+    for name, answer in zip(names, answers, strict=True):
+        if isinstance(answer, Failure):
+            reading.limits.append(f"what {owner.qualified_name} derives from at {name.location} ({answer.failure()})")
     places = dict.fromkeys(place for answer in answers for place in answer.value_or(()))
     yield from _read({place.path for place in places}, reading)
     outlines = reading.outlines

@@ -1,4 +1,4 @@
-"""Any value of the domain, for property tests."""
+"""Any value of the domain, for property tests; needs the extra `testing`, which is Hypothesis."""
 
 from __future__ import annotations
 

@@ -1,0 +1,233 @@
+"""What has to hold of every exploration, however its interpreters misbehave. Pure.
+
+All of it is told from what the program asked and was answered, and never from the faults that were planned: so it
+holds of any interpreter, and a fault that nobody can notice, such as a list that is shorter than it should be, is no
+loss. *Lost* is what an operation of `Lsp` failed to answer, and what `Unseen` says was left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias, get_args
+
+import attrs
+from returns.result import Failure, Success
+
+from tidepool.change import read_change
+from tidepool.domain import Rubric, ScoutQuery, ScoutResponse, Status
+from tidepool.effects.gemma import RateNode
+from tidepool.effects.lsp import Lsp, References, Unseen
+from tidepool.explore import ScorerFailed
+from tidepool.tape import Entry
+from tidepool.testing.clock import Deadlock
+from tidepool.testing.faults import Endless
+
+LSP: Final = frozenset(get_args(Lsp))
+
+NO_REFERENCES: Final = "there are none, where one at least was expected"
+"""What an exploration says of a definition that nothing mentions, not even itself."""
+
+COULD_NOT_LOOK: Final = frozenset({Status.NOT_READY, Status.UNSUPPORTED})
+
+
+@attrs.frozen
+class Run:
+    """One exploration that has ended.
+
+    Attributes:
+        asked: the operations that reached an interpreter, those included that were never answered.
+        tape: what was asked and answered, in the program's order.
+        ended: the response, or the error that the exploration ended with.
+        cancelled: whether it was cancelled before it had ended.
+        residue: what it left behind in the event loop: tasks, timers, complaints.
+        undisturbed: how it ends where nothing goes wrong, if it must end like that; else None.
+        seconds: how long it took, in virtual time.
+        may_take_s: how long it may.
+    """
+
+    query: ScoutQuery
+    asked: Sequence[Any]
+    tape: Sequence[Entry]
+    ended: ScoutResponse | BaseException
+    cancelled: bool
+    residue: Sequence[str]
+    undisturbed: object
+    seconds: float
+    may_take_s: float
+
+    @property
+    def answer(self) -> ScoutResponse | None:
+        """What it answered, whole or in part."""
+        if isinstance(self.ended, ScorerFailed):
+            return self.ended.answer
+        return self.ended if isinstance(self.ended, ScoutResponse) else None
+
+    @property
+    def end(self) -> str:
+        """How it ended, in a word: the answer's status, or the error's name."""
+        ended = self.ended
+        return ended.status.value if isinstance(ended, ScoutResponse) else type(ended).__name__
+
+    @property
+    def rated(self) -> list[tuple[RateNode, Rubric]]:
+        """What the scorer answered, in order."""
+        return [
+            (entry.op, entry.answer.unwrap())
+            for entry in self.tape
+            if type(entry.op) is RateNode and isinstance(entry.answer, Success)
+        ]
+
+    @property
+    def unrated(self) -> list[Exception]:
+        """How the scorer failed."""
+        return [
+            entry.answer.failure()
+            for entry in self.tape
+            if type(entry.op) is RateNode and isinstance(entry.answer, Failure)
+        ]
+
+    @property
+    def lost(self) -> list[str]:
+        """What could not be looked at, in the words in which it has to be said."""
+        words: list[str] = []
+        for entry in self.tape:
+            if type(entry.op) in LSP and isinstance(entry.answer, Failure):
+                words.append(str(entry.answer.failure()))
+            elif type(entry.op) is Unseen:
+                words += entry.answer.unwrap()
+        references = [entry for entry in self.tape if type(entry.op) is References]
+        if references and references[0].answer == Success(()):  # those of the definition: it is one itself
+            words.append(NO_REFERENCES)
+        return words
+
+
+Invariant: TypeAlias = Callable[[Run], str | None]
+"""None where it holds, else what is wrong, as a sentence."""
+
+
+def it_ends(run: Run) -> str | None:
+    """After a bounded number of operations and a bounded time."""
+    if isinstance(run.ended, Deadlock | Endless):
+        return str(run.ended)
+    if run.seconds > run.may_take_s:
+        return f"it took {run.seconds:g} s, and everything it waited for took {run.may_take_s:g} s"
+    return None
+
+
+def errors_are_documented(run: Run) -> str | None:
+    """`explore` raises `ScorerFailed` where the scorer failed, a cancellation where it is cancelled, nothing else."""
+    error = run.ended
+    if isinstance(error, ScoutResponse | Deadlock) or not isinstance(error, Exception):
+        return None
+    if not isinstance(error, ScorerFailed):
+        return f"it raised {error!r}"
+    return None if run.unrated else "it blames the scorer, which has not failed"
+
+
+def cancellations_are_obeyed(run: Run) -> str | None:
+    """A cancelled run ends with the cancellation, or with an error that was on its way; no other run does."""
+    if run.cancelled and isinstance(run.ended, ScoutResponse):
+        return "it was cancelled, and answered"
+    if not run.cancelled and isinstance(run.ended, asyncio.CancelledError):
+        return "it ended as if it had been cancelled"
+    return None
+
+
+def nothing_is_left_behind(run: Run) -> str | None:
+    """No task, timer or complaint remains in the event loop."""
+    return f"it left behind: {'; '.join(run.residue)}" if run.residue else None
+
+
+def budget_is_kept(run: Run) -> str | None:
+    """No more nodes are sent to the scorer than may be rated."""
+    count = sum(type(op) is RateNode for op in run.asked)
+    budget = run.query.budget_nodes
+    return f"{count} nodes were sent to the scorer, and {budget} may be rated" if count > budget else None
+
+
+def nothing_is_rated_twice(run: Run) -> str | None:
+    """No place is sent to the scorer a second time."""
+    places = [op.node.location for op in run.asked if type(op) is RateNode]
+    twice = sorted({place for place in places if places.count(place) > 1})
+    return f"{', '.join(twice)} went to the scorer more than once" if twice else None
+
+
+def what_was_rated_is_kept(run: Run) -> str | None:
+    """The answer, also that of a run in which the scorer failed, holds every node that was rated, as it was rated."""
+    answer, rated = run.answer, run.rated
+    if answer is None:
+        return None
+    if answer.nodes_visited != len(rated):
+        return f"{len(rated)} nodes were rated, and the answer says {answer.nodes_visited}"
+    if answer.training_examples is not None:
+        examples = [(example.node, example.rubric) for example in answer.training_examples]
+        if examples != [(op.node, rubric) for op, rubric in rated]:
+            return "the training examples are not what was rated"
+    rubrics = {op.node.location: rubric for op, rubric in rated}
+    for pointer in answer.pointers:
+        if rubrics.get(pointer.location) != _rubric(pointer):
+            return f"the answer lists {pointer.location} with a rubric that the scorer did not give"
+    missing = {op.node.path for op, _ in rated} - {_path(pointer.location) for pointer in answer.pointers}
+    return f"the answer lists nothing in {', '.join(sorted(missing))}, where nodes were rated" if missing else None
+
+
+def _rubric(pointer: Any) -> Rubric:
+    return Rubric(pointer.relevance, pointer.risk, pointer.confidence, pointer.reasoning)
+
+
+def _path(location: str) -> str:
+    return location.rpartition(":")[0]
+
+
+def complete_means_complete(run: Run) -> str | None:
+    """An answer that calls itself complete has lost nothing, left nothing, and had everything rated."""
+    answer = run.answer
+    if answer is None or answer.status is not Status.COMPLETE:
+        return None
+    why = [*(error for error in run.lost), *map(str, run.unrated)]
+    why += [f"{answer.frontier_left} places were left"] * (answer.frontier_left > 0)
+    return f"it calls itself complete, and {why[0]}" if why else None
+
+
+def what_is_lost_is_said(run: Run) -> str | None:
+    """A failure ends up in the summary; and an answer that blames the codebase's interpreter was failed by it."""
+    answer = run.answer
+    if answer is None:
+        return None
+    if run.unrated and not isinstance(run.ended, ScorerFailed):
+        return f"the scorer failed, and nobody says so: {run.unrated[0]}"
+    if answer.status in COULD_NOT_LOOK:
+        words = [word for word in run.lost if word in answer.summary]
+        return None if words else "it says that it could not look, and does not say why"
+    names = read_change(run.query.context).targets
+    missing = [word for word in run.lost if word not in answer.summary]
+    return f"the summary does not say: {missing[0]}" if missing and names else None
+
+
+def delays_change_nothing(run: Run) -> str | None:
+    """Where answers only came late or in another order, the answer is that of an undisturbed run."""
+    if not isinstance(run.undisturbed, ScoutResponse) or run.ended == run.undisturbed:
+        return None
+    return f"undisturbed it answers {run.undisturbed.summary!r}, with {len(run.undisturbed.pointers)} pointers"
+
+
+INVARIANTS: Final[Mapping[str, Invariant]] = {
+    "it ends": it_ends,
+    "every error is documented": errors_are_documented,
+    "a cancellation is obeyed": cancellations_are_obeyed,
+    "nothing is left behind": nothing_is_left_behind,
+    "the budget is kept": budget_is_kept,
+    "nothing is rated twice": nothing_is_rated_twice,
+    "what was rated is kept": what_was_rated_is_kept,
+    "complete means complete": complete_means_complete,
+    "what is lost is said": what_is_lost_is_said,
+    "delays change nothing": delays_change_nothing,
+}
+"""Every invariant, by what it promises."""
+
+
+def broken(run: Run, invariants: Mapping[str, Invariant] = INVARIANTS) -> dict[str, str]:
+    """What is wrong with a run, by the invariant that it breaks; empty where all hold."""
+    wrong = {name: invariant(run) for name, invariant in invariants.items()}
+    return {name: why for name, why in wrong.items() if why is not None}
