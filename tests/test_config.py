@@ -566,6 +566,20 @@ def test_the_overview_can_be_read_back(user: User) -> None:
     ]
 
 
+def test_the_command_shows_the_overview_and_what_was_passed_over(user: User) -> None:
+    user.says("budget = 3\n")
+    user.codebase_says('scorer = "model"\n')
+    environ = {**os.environ, "XDG_CONFIG_HOME": str(user.folder / "config"), "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "interpreters.edge.tidepool_cli", "config", "--root"]
+    shown = subprocess.run(
+        [*command, str(user.root)], env=environ, capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
+    assert (shown.returncode, shown.stdout) == (0, overview(user.settings()))
+    assert "tidepool.toml:1" in shown.stderr and "scorer" in shown.stderr
+    nowhere = subprocess.run([*command, "nowhere"], env=environ, capture_output=True, timeout=60, check=False)
+    assert (nowhere.returncode, nowhere.stderr) == (2, b"tidepool config: nowhere is no folder: name one with --root\n")
+
+
 # The tables agree with what they are about
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-DESCRIPTION: Final = "Serve what semantic-scout is made of."
+DESCRIPTION: Final = "What semantic-scout is made of: its configuration, and its scorers behind HTTP."
 EXIT_CODES: Final = """\
 exit codes:
   0 done    2 wrong usage, or a setting that cannot be used    5 the scorer could not be started
@@ -94,7 +94,35 @@ def _serve(arguments: argparse.Namespace) -> int:
     )
 
 
+def _config_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--root", metavar="PATH", type=Path, default=Path(), help="the codebase (default: this folder)")
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    from interpreters.edge.overview import overview
+    from interpreters.edge.settings import read_settings
+    from tidepool.errors import ConfigError
+
+    try:
+        if not arguments.root.is_dir():
+            raise ConfigError(f"{arguments.root} is no folder: name one with --root")
+        settings = read_settings(arguments.root, os.environ, {})
+    except ConfigError as error:
+        print(f"tidepool config: {error}", file=sys.stderr)
+        return 2
+    for note in settings.notes:
+        print(f"tidepool config: {note}", file=sys.stderr)
+    print(overview(settings), end="")
+    return 0
+
+
 COMMANDS: Final[dict[str, Command]] = {
+    "config": Command(
+        "show what is configured, and where each value was said",
+        "  tidepool config\n  tidepool config --root ../shop\n",
+        _config_flags,
+        _config,
+    ),
     "serve": Command(
         "rate nodes for other programs, over HTTP",
         "  tidepool serve\n"
