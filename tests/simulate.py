@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))  # the tree that this file stands in, wherever it was copied to
 
 from tests.simulated import cast_of
-from tidepool.testing import Outcome, draw_scenario, play, shrink, told
+from tidepool.testing import Cast, Outcome, Scenario, draw_scenario, play, shrink, told
 from tidepool.testing.faults import Endless
 
 CHUNK = 500
@@ -36,8 +36,8 @@ class Hung(Endless):
     """A run computes for ever and asks for nothing."""
 
 
-def watched(seed: int) -> Outcome:
-    """What comes of a seed, also where a run hangs, which no count of operations can tell."""
+def watched(scenario: Scenario, cast: Cast) -> Outcome:
+    """What comes of a scenario, also where a run hangs, which no count of operations can tell."""
 
     def bark(_signal: int, _frame: object) -> None:
         raise Hung(f"after {HUNG_S} s it still computes, and asks for nothing")
@@ -45,7 +45,7 @@ def watched(seed: int) -> Outcome:
     before = signal.signal(signal.SIGALRM, bark)
     left_s, _ = signal.setitimer(signal.ITIMER_REAL, HUNG_S)
     try:
-        return play(draw_scenario(seed), cast_of(seed))
+        return play(scenario, cast)
     finally:
         signal.setitimer(signal.ITIMER_REAL, left_s)
         signal.signal(signal.SIGALRM, before)
@@ -56,7 +56,7 @@ def failing(seeds: range) -> tuple[Counter[str], list[int]]:
     ends: Counter[str] = Counter()
     broken: list[int] = []
     for seed in seeds:
-        outcome = watched(seed)
+        outcome = watched(draw_scenario(seed), cast_of(seed))
         ends.update({outcome.run.end: 1, "seeds": 1, "faults": len(outcome.done)})
         if outcome.broken:
             broken.append(seed)
@@ -67,8 +67,9 @@ def failing(seeds: range) -> tuple[Counter[str], list[int]]:
 
 def story(seed: int) -> str:
     """The smallest run that breaks what a seed breaks."""
-    outcome = watched(seed)
-    return told(outcome if isinstance(outcome.run.ended, Hung) else shrink(outcome, cast_of(seed)))
+    cast = cast_of(seed)
+    outcome = watched(draw_scenario(seed), cast)
+    return told(outcome if isinstance(outcome.run.ended, Hung) else shrink(outcome, cast, watched))
 
 
 def chunks(first: int, count: int) -> Iterator[range]:

@@ -20,7 +20,7 @@ from interpreters.report import silent
 from tidepool.domain import Rubric, ScoutQuery, ScoutResponse, Status, Tag
 from tidepool.eff import Handler, run, run_async
 from tidepool.effects.gemma import RateNode
-from tidepool.effects.lsp import Callers, FindSymbol, Hover, Lsp, References, Snippet
+from tidepool.effects.lsp import Callers, Definition, FindSymbol, Hover, Lsp, References, Snippet
 from tidepool.effects.report import Note, Progress
 from tidepool.errors import BadAnswer, Unavailable, Unsupported
 from tidepool.explore import ScorerFailed, explore
@@ -241,6 +241,22 @@ def test_a_place_that_cannot_be_read_is_said() -> None:
     response = ask(ADD_VARIANT, world=_with(Snippet, BadAnswer("ty", "the file is gone"), only=_in_wire))
     assert response.status is Status.PARTIAL
     assert "llmapp/wire.py" in response.summary
+
+
+def test_a_hover_text_that_failed_is_said_once_for_all_places_and_they_are_rated() -> None:
+    response = ask(ADD_VARIANT, world=_with(Hover, Unavailable("ty", "no answer in 5 s")))
+    assert response.status is Status.PARTIAL
+    assert response.nodes_visited > 2
+    more = response.nodes_visited - 1
+    assert response.summary.count("no answer in 5 s") == 1
+    assert f"and {more} more places (ty: no answer in 5 s)" in response.summary
+
+
+def test_a_base_class_that_could_not_be_looked_up_is_said() -> None:
+    files = {"a.py": "class A:\n    def get(self): ...\n\n\nclass B(A):\n    pass\n"}
+    response = ask("What breaks if I rename B.get?", world=_with(Definition, BadAnswer("ty", "nonsense"), files=files))
+    assert response.status is Status.NOT_FOUND
+    assert "what B derives from at a.py:5 (ty: nonsense)" in response.summary
 
 
 def test_no_mention_at_all_is_doubted() -> None:

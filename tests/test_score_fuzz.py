@@ -190,8 +190,12 @@ async def sent(address: str, asked: Spoilt) -> Reply | None:
 
 def check(address: str, asked: Spoilt) -> None:
     reply = asyncio.run(sent(address, asked))
+    again = 0
+    while reply is None and asked.is_http:  # a machine that is busy gets to send the end after it was given up
+        again += 1
+        assert again < 5, "what is HTTP is answered"
+        reply = asyncio.run(sent(address, asked))
     if reply is None:
-        assert not asked.is_http, "what is HTTP is answered"
         return
     assert reply.status < 500
     assert b"Traceback" not in reply.body

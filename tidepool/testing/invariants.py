@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Final, TypeAlias, get_args
 
 import attrs
@@ -88,18 +89,22 @@ class Run:
         ]
 
     @property
-    def lost(self) -> list[str]:
-        """What could not be looked at, in the words in which it has to be said."""
-        words: list[str] = []
-        for entry in self.tape:
-            if type(entry.op) in LSP and isinstance(entry.answer, Failure):
-                words.append(str(entry.answer.failure()))
-            elif type(entry.op) is Unseen:
-                words += entry.answer.unwrap()
+    def lost(self) -> list[list[str]]:
+        """What could not be looked at, each in words of which one has to be said.
+
+        Failures of one kind that come one after another may share a clause: `each` raises the first of a round.
+        """
+        lost: list[list[str]] = []
+        for kind, entries in groupby(self.tape, lambda entry: type(entry.op)):
+            answers = [entry.answer for entry in entries]
+            if kind in LSP:
+                lost.append([str(answer.failure()) for answer in answers if isinstance(answer, Failure)])
+            if kind is Unseen:
+                lost += [[clause] for answer in answers for clause in answer.value_or(())]
         references = [entry for entry in self.tape if type(entry.op) is References]
         if references and references[0].answer == Success(()):  # those of the definition: it is one itself
-            words.append(NO_REFERENCES)
-        return words
+            lost.append([NO_REFERENCES])
+        return [words for words in lost if words]
 
 
 Invariant: TypeAlias = Callable[[Run], str | None]
@@ -185,7 +190,7 @@ def complete_means_complete(run: Run) -> str | None:
     answer = run.answer
     if answer is None or answer.status is not Status.COMPLETE:
         return None
-    why = [*(error for error in run.lost), *map(str, run.unrated)]
+    why = [*(words[0] for words in run.lost), *map(str, run.unrated)]
     why += [f"{answer.frontier_left} places were left"] * (answer.frontier_left > 0)
     return f"it calls itself complete, and {why[0]}" if why else None
 
@@ -198,10 +203,11 @@ def what_is_lost_is_said(run: Run) -> str | None:
     if run.unrated and not isinstance(run.ended, ScorerFailed):
         return f"the scorer failed, and nobody says so: {run.unrated[0]}"
     if answer.status in COULD_NOT_LOOK:
-        words = [word for word in run.lost if word in answer.summary]
-        return None if words else "it says that it could not look, and does not say why"
+        if any(word in answer.summary for words in run.lost for word in words):
+            return None
+        return "it says that it could not look, and does not say why"
     names = read_change(run.query.context).targets
-    missing = [word for word in run.lost if word not in answer.summary]
+    missing = [words[0] for words in run.lost if not any(word in answer.summary for word in words)]
     return f"the summary does not say: {missing[0]}" if missing and names else None
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 import attrs
 
 from tidepool.testing.codebases import Codebase
-from tidepool.testing.faults import Fault
+from tidepool.testing.faults import Endless, Fault
 from tidepool.testing.simulation import Cast, Outcome, Scenario, play
 
 T = TypeVar("T")
@@ -17,10 +17,14 @@ MOST_PLAYS: Final = 2_000
 """How many scenarios are tried; at some milliseconds each, whoever waits for the story waits seconds."""
 
 
-def shrink(outcome: Outcome, cast: Cast) -> Outcome:
+def shrink(outcome: Outcome, cast: Cast, play: Callable[[Scenario, Cast], Outcome] = play) -> Outcome:
     """The smallest scenario that breaks what this one breaks first: fewer faults, a smaller codebase and budget.
 
-    It is smallest in that nothing more can be left out of it or made less by one step: delta debugging.
+    It is smallest in that nothing more can be left out of it or made less by one step: delta debugging. Where a smaller
+    one never ends, that is as far as it goes.
+
+    Args:
+        play: plays a scenario.
     """
     if not outcome.broken:
         return outcome
@@ -37,6 +41,8 @@ def shrink(outcome: Outcome, cast: Cast) -> Outcome:
             if promise in tried.broken:
                 smaller = tried
                 break
+            if isinstance(tried.run.ended, Endless):
+                return outcome
     return outcome
 
 

@@ -137,11 +137,11 @@ def _codebase(number: int) -> Codebase:
 def play(scenario: Scenario, cast: Cast) -> Outcome:
     """Run a scenario and check every invariant."""
     outcome = _play(scenario, cast)
-    if not outcome.done or any(fault.deed not in HARMLESS for fault in outcome.done):
+    if outcome.broken or not outcome.done or any(fault.deed not in HARMLESS for fault in outcome.done):
         return outcome
     undisturbed = _play(attrs.evolve(scenario, plan=()), cast).run.ended
     run = attrs.evolve(outcome.run, undisturbed=undisturbed)
-    return attrs.evolve(outcome, run=run, broken={**outcome.broken, **broken(run, INVARIANTS)})
+    return attrs.evolve(outcome, run=run, broken=broken(run))
 
 
 def _play(scenario: Scenario, cast: Cast) -> Outcome:
