@@ -6,31 +6,31 @@ A scorer may stand behind another: what `hybrid(model(serve(X)))` answers is X's
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from typing import Final, Never, TypeAlias
 
 import pytest
-import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 from returns.result import Failure, Result, Success
 
 from interpreters import heuristic, in_memory, silent, stopped_clock
-from interpreters.edge.score_server import score_app
+from interpreters.edge.keys import BuiltIn
 from interpreters.gemma.hybrid import as_fallback, hybrid
 from interpreters.gemma.model import model, open_model
 from interpreters.replay import scorer_from
-from tidepool.domain import Rubric, ScoutQuery, ScoutResponse
+from tests.score_client import served_by_a_thread
+from tidepool.domain import NodeContext, QueryContext, Rubric, ScoutQuery, ScoutResponse
 from tidepool.eff import lift, run, run_async
 from tidepool.effects.gemma import Model, RateNode
-from tidepool.errors import BadAnswer, ModelFailure
+from tidepool.errors import BadAnswer, ModelFailure, ProgramError
 from tidepool.explore import explore
 from tidepool.tape import Entry, recorded, replay
-from tidepool.testing.laws import LAWS, Scorer, check_law, last_first, operations, rated, rounds
+from tidepool.testing.laws import LAWS, Scorer, check_law, check_scorer, last_first, operations, rated, rounds
 
 Opening: TypeAlias = Callable[[], AbstractAsyncContextManager[Scorer]]
 
@@ -64,20 +64,6 @@ async def half_dead(ops: Sequence[RateNode]) -> list[Result[Rubric, ModelFailure
 
 
 @contextmanager
-def served(scorer: Scorer) -> Iterator[str]:
-    """The address of a real server of a scorer."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(score_app(scorer, name="served"), log_level="error", lifespan="on"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-@contextmanager
 def nobody() -> Iterator[str]:
     """The address of nobody: the port is taken, and nobody listens."""
     with socket.socket() as taken:
@@ -95,15 +81,21 @@ async def itself(scorer: Scorer) -> AsyncIterator[Scorer]:
 
 
 @asynccontextmanager
+async def over(url: str) -> AsyncIterator[Scorer]:
+    async with model_at(url) as rate:
+        yield model(rate)
+
+
+@asynccontextmanager
 async def over_http(scorer: Scorer) -> AsyncIterator[Scorer]:
-    with served(scorer) as url:
-        async with model_at(url) as rate:
-            yield model(rate)
+    with served_by_a_thread(scorer) as url:
+        async with over(url) as client:
+            yield client
 
 
 @asynccontextmanager
 async def hybrid_over_http(scorer: Scorer) -> AsyncIterator[Scorer]:
-    with served(scorer) as url:
+    with served_by_a_thread(scorer) as url:
         async with model_at(url) as rate:
             yield hybrid(rate, RateNode.by(picky))
 
@@ -115,15 +107,52 @@ async def hybrid_of_nobody() -> AsyncIterator[Scorer]:
             yield hybrid(rate, heuristic())
 
 
+@asynccontextmanager
+async def replayed() -> AsyncIterator[Scorer]:
+    tape: list[Entry] = []
+    for op in KNOWN:
+        run(recorded(op, tape.append), heuristic())
+    yield scorer_from(tape)
+
+
+async def at_once(ops: Sequence[RateNode]) -> list[Result[Rubric, Never]]:
+    """A scorer that answers a round in one go."""
+    return [Success(by_length(op)) for op in ops]
+
+
+async def after_a_while(op: RateNode) -> Rubric:
+    """A scorer that awaits."""
+    await asyncio.sleep(0)
+    return by_length(op)
+
+
+KNOWN: Final = [
+    RateNode(QueryContext(question), NodeContext(f"shop.py:{line}", None, code))
+    for question in ("What breaks if I rename price?", "What breaks if I add a variant to Kind?")
+    for line, code in enumerate(["def price(kind):", "    return price(Kind.TEA)", "from shop import price"], start=1)
+]
+"""What the recording holds; of anything else it says that it does not know."""
+
 INTERPRETERS: Final[dict[str, Opening]] = {
     "heuristic": lambda: itself(heuristic()),
-    "a function": lambda: itself(RateNode.by(by_length)),
-    "one that fails on some": lambda: itself(RateNode.by(picky)),
-    "served heuristic": lambda: over_http(heuristic()),
+    "function": lambda: itself(RateNode.by(by_length)),
+    "function that fails on some": lambda: itself(RateNode.by(picky)),
+    "coroutine function": lambda: itself(RateNode.by_async(after_a_while)),
+    "function of a round": lambda: itself(RateNode.by_many(at_once)),
+    "model that serves the heuristic": lambda: over_http(heuristic()),
+    "model that fails on some": lambda: over_http(RateNode.by(picky)),
     "hybrid with a healthy model": lambda: hybrid_over_http(heuristic()),
     "hybrid with a dead model": hybrid_of_nobody,
     "hybrid with a half-dead model": lambda: itself(hybrid(half_dead, heuristic())),
+    "replay of the heuristic": replayed,
 }
+"""By a name whose first word is the kind."""
+
+NEVER_AWAIT: Final = ("heuristic", "function", "function that fails on some", "replay of the heuristic")
+AWAITING: Final = "awaiting changes nothing"
+"""The law that says something only of those."""
+
+ASKED: Final = {"replay of the heuristic": st.lists(st.sampled_from(KNOWN), max_size=6)}
 
 
 @pytest.fixture(scope="module")
@@ -133,11 +162,17 @@ def runner() -> Iterator[asyncio.Runner]:
         yield runner
 
 
-@pytest.mark.parametrize("interpreter", INTERPRETERS)
-@pytest.mark.parametrize("law", LAWS)
+def test_every_kind_of_scorer_is_among_them() -> None:
+    assert {name.split()[0] for name in INTERPRETERS} >= {kind.value for kind in BuiltIn}
+
+
+@pytest.mark.parametrize(
+    ("law", "interpreter"),
+    [(law, name) for law in LAWS for name in (NEVER_AWAIT if law == AWAITING else INTERPRETERS)],
+)
 def test_the_law_holds_of_the_interpreter(law: str, interpreter: str, runner: asyncio.Runner) -> None:
     with opened(INTERPRETERS[interpreter], runner) as scorer:
-        check_law(LAWS[law], scorer, run=runner.run, max_examples=15)
+        check_law(LAWS[law], scorer, asked=ASKED.get(interpreter, rounds), run=runner.run, max_examples=15)
 
 
 @contextmanager
@@ -241,7 +276,7 @@ async def explored(scorer: Scorer, question: str) -> ScoutResponse:
     return await run_async(explore(ScoutQuery(question, keep_examples=True)), whole)
 
 
-TOTAL: Final = [name for name in INTERPRETERS if name != "one that fails on some"]
+TOTAL: Final = [name for name in INTERPRETERS if not name.endswith("on some") and not name.startswith("replay")]
 """Those that answer about every node, so that the exploration has an answer."""
 
 
@@ -276,5 +311,27 @@ def test_a_law_that_is_broken_is_found() -> None:
         return Rubric(1 + next(calls) % 5, 1, 1, op.node.snippet)
 
     for law in ("rating together is rating one by one", "the same node is rated the same again"):
-        with pytest.raises(AssertionError, match="is not"):
+        with pytest.raises(AssertionError, match=re.escape(f"broken: {LAWS[law].__doc__}")):
             check_law(LAWS[law], RateNode.by(moody))
+
+
+def test_what_is_no_rubric_is_found() -> None:
+    with pytest.raises(AssertionError, match="'risk 5' is not a Rubric"):
+        check_scorer(RateNode.by(lambda _: "risk 5"))  # type: ignore[arg-type, return-value]
+
+
+def test_a_scorer_that_rates_nothing_keeps_no_law(runner: asyncio.Runner) -> None:
+    told = pytest.raises(AssertionError, match=r"rated none of \d+ nodes; the first failed with ModelFailure: model")
+    with nobody() as url, opened(lambda: over(url), runner) as scorer, told:
+        check_scorer(scorer, run=runner.run)
+
+
+def test_what_cannot_be_checked_is_told_what_to_do() -> None:
+    with pytest.raises(ProgramError, match=r"wrap .* as RateNode\.by"):
+        check_scorer(by_length)  # type: ignore[arg-type]
+
+    async def inside() -> None:
+        check_scorer(heuristic())
+
+    with pytest.raises(ProgramError, match="an event loop is running"):
+        asyncio.run(inside())

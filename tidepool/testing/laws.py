@@ -20,7 +20,7 @@ from returns.result import Result, Success
 from tidepool.domain import NodeContext, QueryContext, Rubric
 from tidepool.eff import AsyncHandler, Eff, Handler, attempt, each, lift, run, run_async
 from tidepool.effects.gemma import Gemma, RateNode
-from tidepool.errors import InterpreterError
+from tidepool.errors import InterpreterError, ProgramError
 from tidepool.tape import Entry, recorded, replay
 from tidepool.testing.values import locations, nodes, queries, tags
 from tidepool.wire import dumps, from_wire, loads, parse, read_score_request, score_request, to_wire
@@ -65,41 +65,92 @@ rounds: Final = st.lists(operations, max_size=6)
 
 
 def check_scorer(
-    scorer: Scorer, *, run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run, max_examples: int = 50
+    scorer: Scorer,
+    *,
+    asked: st.SearchStrategy[list[RateNode]] = rounds,
+    run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run,
+    max_examples: int = 50,
 ) -> None:
     """Check every law of `LAWS`.
 
     Args:
+        asked: the rounds to try, for a scorer that does not know every node.
         run: drives a coroutine to its end; a scorer that holds connections needs the same event loop each time, such
             as an `asyncio.Runner`'s `run`.
         max_examples: rounds that are tried for each law.
 
     Raises:
-        AssertionError: a law is broken, by the round that is shown.
+        AssertionError: a law is broken, by the round that is shown; or the scorer rates no node at all, so that there
+            is nothing to check.
+        ProgramError: it is no handler, or an event loop is running already.
     """
+    _check_that_it_rates(scorer, asked, run)
     for law in LAWS.values():
-        check_law(law, scorer, run=run, max_examples=max_examples)
+        check_law(law, scorer, asked=asked, run=run, max_examples=max_examples)
 
 
 def check_law(
-    law: Law, scorer: Scorer, *, run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run, max_examples: int = 50
+    law: Law,
+    scorer: Scorer,
+    *,
+    asked: st.SearchStrategy[list[RateNode]] = rounds,
+    run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run,
+    max_examples: int = 50,
 ) -> None:
     """Check one law, as `check_scorer` does."""
+    _check_usable(scorer)
 
     async def holds(ops: Sequence[RateNode]) -> None:
-        await law(scorer, ops)
+        try:
+            await law(scorer, ops)
+        except AssertionError as broken:
+            raise AssertionError(f"broken: {law.__doc__} {broken}") from None
 
     @settings(max_examples=max_examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    @given(rounds)
+    @given(asked)
     def for_every_round(ops: list[RateNode]) -> None:
         run(holds(ops))
 
     for_every_round()
 
 
+def _check_usable(scorer: Scorer) -> None:
+    if not isinstance(scorer, Handler | AsyncHandler):
+        raise ProgramError(f"{scorer!r} is no handler: wrap a function of an operation as RateNode.by(function)")
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise ProgramError("an event loop is running: check the laws outside of it, with the `run` of an asyncio.Runner")
+
+
+def _check_that_it_rates(
+    scorer: Scorer,
+    asked: st.SearchStrategy[list[RateNode]],
+    run: Callable[[Coroutine[Any, Any, None]], None],
+) -> None:
+    """A scorer that fails on every node would keep every law: equal failures are equal."""
+    told: list[Told] = []
+
+    async def asked_once(_: Scorer, ops: Sequence[RateNode]) -> None:
+        told.extend(await rated(scorer, ops))
+
+    check_law(asked_once, scorer, asked=asked, run=run, max_examples=10)
+    if told and all(kind != "rubric" for kind, _ in told):
+        kind, why = told[0]
+        raise AssertionError(f"it rated none of {len(told)} nodes; the first failed with {kind}: {why}")
+
+
 async def rated(scorer: Scorer, ops: Sequence[RateNode]) -> list[Told]:
     """What a scorer answers to the operations of one round."""
     return _told(await run_async(_round(ops), scorer))
+
+
+async def an_answer_is_a_rubric(scorer: Scorer, ops: Sequence[RateNode]) -> None:
+    """What is answered to a node is a rubric, unless it is one of the documented errors."""
+    for kind, answer in await rated(scorer, ops):
+        if kind == "rubric" and type(answer) is not Rubric:
+            raise AssertionError(f"{answer!r} is not a Rubric")
 
 
 async def together_is_one_by_one(scorer: Scorer, ops: Sequence[RateNode]) -> None:
@@ -121,9 +172,11 @@ async def again_is_the_same(scorer: Scorer, ops: Sequence[RateNode]) -> None:
 
 
 async def awaiting_changes_nothing(scorer: Scorer, ops: Sequence[RateNode]) -> None:
-    """Both runners agree about a scorer that never awaits; there is nothing to say of one that does."""
+    """Both runners agree about a scorer that never awaits, and so does one that awaits it; else there is no other."""
     if isinstance(scorer, Handler):
-        _agree(await rated(scorer, ops), _told(run(_round(ops), scorer)))
+        at_once = _told(run(_round(ops), scorer))
+        _agree(await rated(scorer, ops), at_once)
+        _agree(await rated(handed_on(scorer), ops), at_once)
 
 
 async def passing_on_changes_nothing(scorer: Scorer, ops: Sequence[RateNode]) -> None:
@@ -158,6 +211,7 @@ async def the_wire_changes_nothing(scorer: Scorer, ops: Sequence[RateNode]) -> N
 
 
 LAWS: Final[Mapping[str, Law]] = {
+    "an answer is a rubric": an_answer_is_a_rubric,
     "rating together is rating one by one": together_is_one_by_one,
     "the order of nodes changes nothing": order_changes_nothing,
     "the same node is rated the same again": again_is_the_same,
