@@ -30,7 +30,7 @@ from tests.programs import (
     program,
 )
 from tidepool.eff import AsyncHandler, Eff, Handler, Op, Prog, Raised, attempt, each, lift, operation, run
-from tidepool.errors import AlreadyRun, BadAnswer, MissingHandler, TidepoolError, Unavailable
+from tidepool.errors import AlreadyRun, BadAnswer, MissingHandler, ProgramError, TidepoolError, Unavailable
 
 BROKEN = Get(3)  # what no handler here can answer
 
@@ -564,3 +564,28 @@ def test_programs_nested_too_deep_are_an_error_that_a_program_can_catch() -> Non
 
     assert run(careful(), SYNC) == 4
     assert run(lockstep(careful(), Get(4)), SYNC) == [4, 8]
+
+
+# What is composed wrongly, and can be told at once
+
+
+async def fetched(op: Fetch) -> int:
+    return op.key
+
+
+def test_a_coroutine_function_is_no_answer_at_once() -> None:
+    with pytest.raises(ProgramError, match=r"fetched awaits: compose it with Fetch\.by_async"):
+        Fetch.by(fetched)  # type: ignore[arg-type]
+
+
+def test_what_awaits_is_run_asynchronously() -> None:
+    with pytest.raises(ProgramError, match="run_async"):
+        run(Fetch(1), Fetch.by_async(fetched))  # type: ignore[arg-type]
+
+
+def test_a_function_that_makes_a_program_is_none() -> None:
+    def program() -> Eff[Get, int]:
+        return (yield from Get(1))
+
+    with pytest.raises(ProgramError, match=r"is no program .* call the function"):
+        run(program, Get.by(lambda op: op.key))  # type: ignore[arg-type]

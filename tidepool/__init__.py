@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tidepool.domain import ScoutQuery as ScoutQuery
     from tidepool.domain import ScoutResponse as ScoutResponse
     from tidepool.domain import Tag as Tag
+    from tidepool.eff import Eff as Eff
     from tidepool.eff import Op as Op
     from tidepool.eff import attempt as attempt
     from tidepool.eff import each as each
@@ -29,6 +30,7 @@ _HOME_OF: Final = {
     "ScoutQuery": "tidepool.domain",
     "ScoutResponse": "tidepool.domain",
     "Tag": "tidepool.domain",
+    "Eff": "tidepool.eff",
     "Op": "tidepool.eff",
     "attempt": "tidepool.eff",
     "each": "tidepool.eff",
@@ -39,6 +41,7 @@ _HOME_OF: Final = {
 }
 
 __all__ = [
+    "Eff",
     "NodeContext",
     "Op",
     "RateNode",

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from inspect import iscoroutinefunction
 from itertools import islice
 from types import GeneratorType, TracebackType
 from typing import Any, Final, Generic, Never, Protocol, Self, TypeAlias, TypeVar, dataclass_transform, overload
@@ -22,7 +23,7 @@ from typing import Any, Final, Generic, Never, Protocol, Self, TypeAlias, TypeVa
 import attrs
 from returns.result import Failure, Result, Success
 
-from tidepool.errors import AlreadyRun, BadAnswer, MissingHandler
+from tidepool.errors import AlreadyRun, BadAnswer, MissingHandler, ProgramError
 
 E = TypeVar("E")
 E2 = TypeVar("E2")
@@ -66,7 +67,13 @@ class Op(Generic[R]):
 
     @classmethod
     def by(cls, answer: Callable[[Self], R]) -> Handler[Self]:
-        """Answer this operation with a function."""
+        """Answer this operation with a function.
+
+        Raises:
+            ProgramError: it is a coroutine function, whose answer would be a coroutine.
+        """
+        if iscoroutinefunction(answer):
+            raise ProgramError(f"{answer.__qualname__} awaits: compose it with {cls.__name__}.by_async")
         return Handler({cls: answer})
 
     @classmethod
@@ -224,8 +231,11 @@ def run(prog: Prog[E, R], handler: Handler[E]) -> R:
     Raises:
         MissingHandler: it asked for an operation the handler does not answer.
         AlreadyRun: it has run before.
+        ProgramError: it is no program, or the handler has to await.
         Exception: whatever the program, or a handler it did not catch, raised.
     """
+    if isinstance(handler, AsyncHandler):
+        raise ProgramError("a handler awaits: run the program with run_async")
     gen, one = fresh(prog), handler.one
     send, throw = gen.send, gen.throw
     try:
@@ -318,8 +328,12 @@ def fresh(prog: Prog[E, R]) -> Eff[E, R]:
 
     Raises:
         AlreadyRun: it has.
+        ProgramError: it is no program.
     """
-    gen = iter(prog)
+    try:
+        gen = iter(prog)
+    except TypeError as error:
+        raise ProgramError(f"{prog!r} is no program ({error}): call the function that makes one") from None
     if gen is prog and isinstance(gen, GeneratorType) and (gen.gi_suspended or gen.gi_running or gen.gi_frame is None):
         raise AlreadyRun(gen.__qualname__)
     return gen

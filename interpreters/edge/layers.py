@@ -138,10 +138,10 @@ def own_file(environ: Mapping[str, str]) -> Path | None:
     # A relative one would be looked for in the current folder, which may be the codebase's: the file names a command.
     folder = Path(environ.get("XDG_CONFIG_HOME", ""))
     if not folder.is_absolute():
-        try:
-            folder = Path.home() / ".config"
-        except RuntimeError:  # nobody has a home in some containers
+        home = Path(environ.get("HOME") or environ.get("USERPROFILE", ""))
+        if not home.is_absolute():  # nobody has a home in some containers
             return None
+        folder = home / ".config"
     return folder / "tidepool" / FILE
 
 
