@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, get_args
 
 import attrs
+from returns.result import Failure
 
 from tidepool.domain import ScoutQuery
 from tidepool.eff import Handler
@@ -143,6 +144,23 @@ def read_tape(path: Path, *, known: Vocabulary = EXPLORING) -> tuple[Entry, ...]
         count = len(recording.entries)
         raise ConfigError(f"{path} was cut after {count} operations while it was being recorded; record it again")
     return recording.entries
+
+
+@contextmanager
+def held_to(tape: Iterable[Entry], file: Path) -> Generator[None]:
+    """Blame a recording for an error that it holds, and that no program catches.
+
+    Raises:
+        ConfigError: such an error came out of the block.
+    """
+    try:
+        yield
+    except Exception as error:
+        held = {id(entry.answer.failure()) for entry in tape if isinstance(entry.answer, Failure)}
+        if id(error) not in held and id(error.__cause__) not in held:
+            raise
+        why = f"{file} is of a run that ended with {type(error).__name__}: {error}; record it again"
+        raise ConfigError(why) from error
 
 
 def replaying(tape: Sequence[Entry]) -> Player:

@@ -71,8 +71,8 @@ def nobody() -> Iterator[str]:
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
-def model_at(url: str) -> AbstractAsyncContextManager[Model]:
-    return open_model(url, request_timeout_s=20, total_timeout_s=60, attempts=1)
+def model_at(url: str, nodes_per_request: int = 50) -> AbstractAsyncContextManager[Model]:
+    return open_model(url, nodes_per_request=nodes_per_request, request_timeout_s=20, total_timeout_s=60, attempts=1)
 
 
 @asynccontextmanager
@@ -81,15 +81,15 @@ async def itself(scorer: Scorer) -> AsyncIterator[Scorer]:
 
 
 @asynccontextmanager
-async def over(url: str) -> AsyncIterator[Scorer]:
-    async with model_at(url) as rate:
+async def over(url: str, nodes_per_request: int = 50) -> AsyncIterator[Scorer]:
+    async with model_at(url, nodes_per_request) as rate:
         yield model(rate)
 
 
 @asynccontextmanager
-async def over_http(scorer: Scorer) -> AsyncIterator[Scorer]:
+async def over_http(scorer: Scorer, nodes_per_request: int = 50) -> AsyncIterator[Scorer]:
     with served_by_a_thread(scorer) as url:
-        async with over(url) as client:
+        async with over(url, nodes_per_request) as client:
             yield client
 
 
@@ -141,6 +141,7 @@ INTERPRETERS: Final[dict[str, Opening]] = {
     "function of a round": lambda: itself(RateNode.by_many(at_once)),
     "model that serves the heuristic": lambda: over_http(heuristic()),
     "model that fails on some": lambda: over_http(RateNode.by(picky)),
+    "model of one node a request that fails on some": lambda: over_http(RateNode.by(picky), 1),
     "hybrid with a healthy model": lambda: hybrid_over_http(heuristic()),
     "hybrid with a dead model": hybrid_of_nobody,
     "hybrid with a half-dead model": lambda: itself(hybrid(half_dead, heuristic())),

@@ -6,6 +6,7 @@ with 1 where a mutation is not found, or where the copy that nothing was changed
 
 from __future__ import annotations
 
+import argparse
 import re
 import shutil
 import subprocess
@@ -173,12 +174,15 @@ def found(mutation: Mutation, seeds: int = SEEDS) -> tuple[int, str] | None:
 
 def main(argv: Sequence[str]) -> int:
     """Try every mutation, or those whose names hold one of the arguments."""
+    parser = argparse.ArgumentParser(description="break the code on purpose, and see that the simulator finds it")
+    parser.add_argument("words", metavar="WORD", nargs="*", help="try only mutations whose names hold one of these")
+    words: list[str] = parser.parse_args(argv).words
     with tempfile.TemporaryDirectory() as name:
         unchanged = simulated(copied(Path(name)), 2_000)
     sys.stdout.write(f"unchanged: {unchanged.stdout.splitlines()[0] if unchanged.returncode == 0 else 'FAILS'}\n")
     missed = unchanged.returncode
     for mutation in MUTATIONS:
-        if argv and not any(word in mutation.name for word in argv):
+        if words and not any(word in mutation.name for word in words):
             continue
         result = found(mutation)
         missed += result is None

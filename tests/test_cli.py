@@ -247,6 +247,9 @@ def test_an_unknown_name_is_exit_3_with_the_closest(scout: Scout) -> None:
         ((), "QUESTION"),
         (("",), "the question is empty"),
         (("\n\t ",), "the question is empty"),
+        (("What", "breaks", "if", "--budget", "3"), "put the question in quotes"),
+        ((ADD_VARIANT, "--bugdet", "3"), "unrecognized arguments: --bugdet 3"),
+        ((ADD_VARIANT, "--examples"), "--examples are printed in json alone: add --format json"),
         ((ADD_VARIANT, "--budget", "-1"), "not a whole number"),
         ((ADD_VARIANT, "--budget", "9" * 5000), "not a whole number"),
         ((ADD_VARIANT, "--tag", "Exhaustion"), "not one of Exhaustive"),
@@ -333,7 +336,8 @@ FACTORIES = """
 from contextlib import asynccontextmanager
 
 from tidepool import RateNode, Rubric
-from tidepool.errors import Unavailable
+from tidepool.effects.clock import Now
+from tidepool.errors import ConfigError, Unavailable
 
 
 def same(table):
@@ -359,6 +363,21 @@ def wrong(table):
     return RateNode.by(lambda op: 5)
 
 
+itself = RateNode.by(lambda op: Rubric(1, 1, 1, "itself"))
+
+
+def other(table):
+    return Now.by(lambda op: None)
+
+
+def refusing(table):
+    raise ConfigError("the oracle needs a risk")
+
+
+def model(table):
+    return itself
+
+
 @asynccontextmanager
 async def absent(table):
     raise Unavailable("oracle", "is out")
@@ -369,7 +388,8 @@ async def absent(table):
 @pytest.fixture
 def installed(scout: Scout, tmp_path: Path) -> Scout:
     """With a distribution installed that offers scorers."""
-    entries = "".join(f"{name} = oracles:{name}\n" for name in ("same", "opened", "none", "wrong", "absent", "gone"))
+    names = ("same", "opened", "none", "wrong", "absent", "gone", "itself", "other", "refusing", "model")
+    entries = "".join(f"{name} = oracles:{name}\n" for name in names)
     write(
         tmp_path / "site",
         {
@@ -404,6 +424,9 @@ def test_a_scorer_of_another_distribution_is_opened_and_closed(installed: Scout)
         ("gone", 2, "the installed scorer gone (oracles:gone) cannot be made (AttributeError: "),
         ("wrong", 5, "the installed scorer wrong (oracles:wrong): raised TypeError: a int is no rubric; ask"),
         ("absent", 5, "oracle: is out"),
+        ("itself", 2, "scorer itself (oracles:itself) is a handler itself and no function that returns one: ask"),
+        ("other", 2, "scorer other (oracles:other) gave a handler that does not answer RateNode: ask who made it"),
+        ("refusing", 2, "semantic-scout: the oracle needs a risk"),
         ("opend", 2, "no scorer is called 'opend'; did you mean opened?"),
     ],
 )
@@ -416,6 +439,19 @@ def test_a_scorer_of_another_distribution_that_cannot_be_is_told(
     assert "Traceback" not in run.err
 
 
+def test_a_scorer_with_the_name_of_one_that_is_built_in_is_told(installed: Scout) -> None:
+    installed.environ["TIDEPOOL_MODEL_URL"] = "http://127.0.0.1:1"
+    run = installed(ADD_VARIANT, "--scorer", "model")
+    first, _ = run.err.splitlines()
+    assert first.startswith("semantic-scout: the installed scorer model (oracles:model) cannot be asked for, since")
+    assert "oracles" not in installed(ADD_VARIANT, "--scorer", "opened", "--budget", "0").err
+    overview = subprocess.run(
+        [sys.executable, "-m", "interpreters.edge.tidepool_cli", "config"],
+        cwd=FIXTURE, env=installed.environ, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert overview.stderr.startswith("tidepool config: the installed scorer model (oracles:model) cannot")
+
+
 # Recording
 
 
@@ -425,6 +461,14 @@ def test_a_recorded_run_is_replayed_without_a_server_or_a_codebase(scout: Scout,
     own_server(scout, "no-such-program")
     again = scout(ADD_VARIANT, *EXHAUSTIVE, "--format", "json", "--examples", "--replay", str(tape), cwd=tmp_path)
     assert (first.code, again) == (0, first)
+
+
+def test_a_scorer_that_is_named_beside_a_replay_is_said_not_to_be_asked(scout: Scout, tmp_path: Path) -> None:
+    tape = tmp_path / "run.jsonl"
+    first = scout(ADD_VARIANT, "--budget", "2", "--record", str(tape))
+    again = scout(ADD_VARIANT, "--budget", "2", "--scorer", "heuristic", "--replay", str(tape))
+    assert (again.code, again.out) == (0, first.out)
+    assert again.err == f"semantic-scout: the scorer heuristic is not asked: {tape} holds every answer\n"
 
 
 def test_a_replay_of_another_question_is_exit_2_and_says_which_was_recorded(scout: Scout, tmp_path: Path) -> None:
@@ -453,6 +497,40 @@ def test_a_recording_rates_another_run(scout: Scout, tmp_path: Path) -> None:
     other = scout("What breaks if I rename price?", "--format", "json", "--scorer", "replay")
     assert other.code == 5
     assert "the recording: it holds no answer to RateNode at " in other.err
+
+
+def test_a_recording_answers_for_the_language_server_while_another_scorer_rates(scout: Scout, tmp_path: Path) -> None:
+    tape = tmp_path / "run.jsonl"
+    first = scout(ADD_VARIANT, "--format", "json", "--budget", "5", "--record", str(tape))
+    configure(scout, f'server = "past"\n[servers.past]\nkind = "replay"\nfile = {json.dumps(str(tape))}\n')
+    again = scout(ADD_VARIANT, "--format", "json", "--budget", "5", cwd=tmp_path)
+    assert first.code == again.code == 0
+    assert again.answer["pointers"] == first.answer["pointers"]
+    scout.environ["TIDEPOOL_MODEL_URL"] = "http://127.0.0.1:1"
+    other = scout(ADD_VARIANT, "--format", "json", "--budget", "5", "--scorer", "hybrid", cwd=tmp_path)
+    assert all("(by the fallback: " in pointer["reasoning"] for pointer in other.answer["pointers"])
+    unknown = scout("What breaks if I rename Unheard?", cwd=tmp_path)
+    assert unknown.code == 4
+    assert "the recording: it holds no answer to FindSymbol(name='Unheard')" in unknown.out.replace("\n", "")
+
+
+def test_a_recording_that_is_lost_is_told_though_the_scorer_failed_too(scout: Scout, tmp_path: Path) -> None:
+    tape = tmp_path / "run.jsonl"
+    full = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({FULL_AT}, {FULL_AT})); "
+    command = [sys.executable, "-c", full + "from interpreters.edge.cli import main; raise SystemExit(main())"]
+    scout.environ["TIDEPOOL_MODEL_URL"] = "http://127.0.0.1:1"
+    arguments = [ADD_VARIANT, "--scorer", "model", "--record", str(tape)]
+    done = subprocess.run([*command, *arguments], cwd=FIXTURE, env=scout.environ, capture_output=True, check=False)
+    lost, failed = done.stderr.decode().splitlines()
+    assert (done.returncode, failed) == (
+        5,
+        "semantic-scout: model: cannot be reached: start it, or correct its address",
+    )
+    assert lost.startswith(f"semantic-scout: {tape} holds ") and "File too large" in lost
+
+
+FULL_AT = 1000
+"""Bytes of a file."""
 
 
 @pytest.mark.parametrize(

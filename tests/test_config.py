@@ -17,13 +17,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interpreters.edge import keys, settings
-from interpreters.edge.config import Settings, check_scorer, choose_server, open_scorer, read_settings
+from interpreters.edge import keys, settings, tokens
+from interpreters.edge.config import ReplayServer, Settings, check_scorer, choose_server, open_scorer, read_settings
 from interpreters.edge.documents import read_document
 from interpreters.edge.keys import BuiltIn, keys_of
 from interpreters.edge.overview import overview
+from interpreters.edge.tokens import token_in
 from interpreters.gemma import breaker, model
 from interpreters.gemma.heuristic import heuristic
+from interpreters.lsp.servers import Server
 from tidepool.domain import NodeContext, QueryContext, Rubric
 from tidepool.eff import lift, run_async
 from tidepool.effects.gemma import RateNode
@@ -132,7 +134,7 @@ RESERVED = {
 
 
 def test_every_key_a_codebase_may_not_set_is_tried_here() -> None:
-    reserved = {key.name for key in keys.SETTINGS if key.most_from_codebase is None}
+    reserved = {key.name for key in keys.SETTINGS if key.for_codebase is None}
     assert reserved | {"servers", "scorers"} == RESERVED.keys()
 
 
@@ -155,8 +157,10 @@ def test_what_a_codebase_may_not_set_is_passed_over_and_told_with_its_line(user:
 @pytest.mark.parametrize(
     ("text", "note"),
     [
-        ("budget = 1001", "tidepool.toml:1: a codebase may set budget to 1000 at most, and it was taken for that"),
-        ("timeout_s = 601", "tidepool.toml:1: a codebase may set timeout_s to 600 at most"),
+        ("budget = 1001", "tidepool.toml:1: a codebase may set budget from 1 to 1000, and it was taken for 1000"),
+        ("budget = 0", "a codebase may set budget from 1 to 1000, and it was taken for 1"),
+        ("timeout_s = 601", "tidepool.toml:1: a codebase may set timeout_s from 60 to 600"),
+        ("timeout_s = 0.000001", "it was taken for 60"),
         ("budget = '5'", "tidepool.toml:1: budget: '5' is not a whole number from 0 to 999999999 (passed over)"),
         ("bugdet = 5", "tidepool.toml:1: bugdet is not known; did you mean budget? (passed over)"),
         ("format = 'jsn'", "is not one of table, json, markdown; did you mean json? (passed over)"),
@@ -276,6 +280,7 @@ def test_a_pyproject_that_does_not_speak_to_us_need_not_even_be_right(user: User
         ("[servers.own]\ncommand = []", ":2: servers.own.command: [] is not a list of texts, of one at least"),
         ("[scorers.model]\nurl = 'ftp://x'", ":2: scorers.model.url: 'ftp://x' is not an http or https address"),
         ("[scorers.model]\nurl = 'http://me:word@host'", "address without a password"),
+        ("[scorers.model]\nurl = 'http://host/score'", "and without /score at its end"),
         ("[scorers.model]\nnodes_per_request = 51", "nodes_per_request: 51 is not a whole number from 1 to 50"),
         ("[scorers.model]\nurll = 'x'", ":2: scorers.model.urll is not known; did you mean url?"),
         ("[scorers.model]\nkind = 'replay'", ":2: model is built in, of its own kind: give a scorer of kind replay an"),
@@ -395,8 +400,14 @@ def located(file: Path, text: str, path: tuple[str, ...]) -> str:
 def test_a_server_of_ones_own_starts_from_a_known_one(user: User) -> None:
     user.says("server = 'mine'\n[servers.mine]\nlike = 'pyright'\nsuffixes = ['.py']\n")
     server = choose_server(user.settings())
+    assert isinstance(server, Server)
     assert (server.name, server.suffixes, server.runs_python) == ("mine", (".py",), True)
     assert choose_server(user.settings(server="ty")).name == "ty"
+
+
+def test_a_recording_stands_in_for_a_server(user: User) -> None:
+    user.says("server = 'past'\n[servers.past]\nkind = 'replay'\nfile = 'run.jsonl'\n")
+    assert choose_server(user.settings()) == ReplayServer("past", user.file.parent / "run.jsonl")
 
 
 @pytest.mark.parametrize(
@@ -406,6 +417,15 @@ def test_a_server_of_ones_own_starts_from_a_known_one(user: User) -> None:
         ("[servers.mine]\nlike = 'tyy'", ":2: servers.mine.like: no known server is called 'tyy'; did you mean ty?"),
         ("[servers.min]\nlike = 'ty'", "no language server is called 'mine'; did you mean min?"),
         ("", "no language server is called 'mine'"),
+        ("[servers.mine]\nkind = 'replay'", ":1: servers.mine has no recording: add `file`"),
+        (
+            "[servers.mine]\nkind = 'replya'",
+            ":2: servers.mine.kind: 'replya' is not one of replay; did you mean replay?",
+        ),
+        (
+            "[servers.mine]\nkind = 'replay'\ncommand = ['x']",
+            ":3: servers.mine.command is not known; it may be kind, f",
+        ),
     ],
 )
 def test_a_server_that_cannot_be_is_told(user: User, text: str, complaint: str) -> None:
@@ -421,14 +441,15 @@ def test_a_server_that_cannot_be_is_told(user: User, text: str, complaint: str) 
         ("", "hybird", "no scorer is called 'hybird'; did you mean hybrid?"),
         ("", "model", "the scorer model has no address: add `url` to [scorers.model] or set TIDEPOOL_MODEL_URL"),
         ("", "hybrid", "the scorer model has no address"),
-        ("", "replay", "the scorer replay has no recording: add `file` to [scorers.replay]"),
-        ("[scorers.lab]\nkind = 'model'", "lab", "the scorer lab has no address: add `url` to [scorers.lab] to its"),
+        ("", "replay", "add `file` to [scorers.replay] or set TIDEPOOL_REPLAY_FILE"),
+        ("[scorers.lab]\nkind = 'model'", "lab", "the scorer lab has no address: add `url` to [scorers.lab]"),
         (
             "[scorers.lab]\nkind = 'modle'",
             "lab",
             ":1: lab is of no kind that is installed, 'modle'; did you mean model",
         ),
-        ("[scorers.lab]\nurl = 'http://x'", "lab", ":1: lab is of no kind that is installed, 'lab'; it may be"),
+        ("[scorers.lab]\nurl = 'http://x'", "lab", ':1: scorers.lab has no kind: add kind = "model", or another'),
+        ("[scorers.modle]\nurl = 'http://x'", "modle", ":1: scorers.modle has no kind: did you mean model?"),
         (
             "[scorers.hybrid]\nmodel = 'modl'",
             "hybrid",
@@ -454,9 +475,15 @@ def test_a_server_that_cannot_be_is_told(user: User, text: str, complaint: str) 
         (
             "[scorers.model]\nurl='http://x'\ntoken_file='gone'",
             "model",
-            "gone (No such file or directory): mend token_f",
+            "gone (No such file or directory): name a file",
         ),
         ("[scorers.model]\nurl='http://x'\ntoken_file='a'\ntoken_env='B'", "model", "both token_env and token_file"),
+        (
+            "[scorers.model]\nurl='http://x'\ntoken_env='TWO_WORDS'",
+            "model",
+            "TWO_WORDS holds no token: it is one line of v",
+        ),
+        ("[scorers.model]\nurl='http://x'\ntoken_file='/dev/zero'", "model", "read from /dev/zero"),
     ],
 )
 def test_a_scorer_that_cannot_be_is_told_before_anything_starts(
@@ -464,8 +491,64 @@ def test_a_scorer_that_cannot_be_is_told_before_anything_starts(
 ) -> None:
     user.says(text)
     with pytest.raises(ConfigError) as raised:
-        check_scorer(name, user.settings())
+        check_scorer(name, user.settings({"TWO_WORDS": "two words"}))
     assert complaint in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://x/?a=1",
+        "http://x#a",
+        "http://me@x",
+        "http://256.1.1.1",
+        "http://[::1]x",
+        "http://[::g]",
+        "http://xn--",
+        "http://x/score/",
+        "http://",
+        "ftp://x",
+    ],
+)
+def test_an_address_is_refused_where_it_is_configured_as_where_it_is_asked(user: User, url: str) -> None:
+    async def opened() -> None:
+        async with model.open_model(url):
+            pass
+
+    user.says(f"[scorers.model]\nurl = '{url}'\n")
+    with pytest.raises(ConfigError, match=r":2: scorers\.model\.url: "):
+        user.settings()
+    with pytest.raises(ConfigError, match="the model's address"):
+        asyncio.run(opened())
+
+
+@pytest.mark.parametrize("url", ["http://x:0", "http://x:65536", "http://a b", "http://x/\t"])
+def test_an_address_that_nothing_can_be_at_is_refused(user: User, url: str) -> None:
+    with pytest.raises(ConfigError, match="TIDEPOOL_MODEL_URL: "):
+        user.settings({"TIDEPOOL_MODEL_URL": url})
+
+
+@pytest.mark.parametrize("length", [16_384, 16_385])
+def test_a_token_is_read_up_to_a_bound(user: User, length: int) -> None:
+    file = user.folder / "token"
+    file.write_text("x" * length)
+    if length <= tokens.MOST_BYTES:
+        assert token_in(file) == "x" * length
+    else:
+        with pytest.raises(ConfigError, match="holds no token: it is one line"):
+            token_in(file)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://x", "https://a-b.c_d:1/e/", "http://[::1]:80", "http://xn--bcher-kva.example", "http://127.0.0.1:"]
+)
+def test_an_address_that_can_be_asked_is_taken(user: User, url: str) -> None:
+    async def opened() -> None:
+        async with model.open_model(url):
+            pass
+
+    assert user.settings({"TIDEPOOL_MODEL_URL": url}).origins["scorers", "model", "url"] == "TIDEPOOL_MODEL_URL"
+    asyncio.run(opened())
 
 
 def test_the_file_that_chose_a_scorer_is_named(user: User) -> None:
@@ -530,8 +613,12 @@ def test_a_token_is_sent_from_where_the_user_says_and_never_shown(user: User, wh
         assert "open-sesame" not in f"{found!r} {overview(found)}"
         if where != "token_file":
             user.says(f"[scorers.model]\nurl = '{address}'\n")
-            with pytest.raises(ModelFailure, match="token"):
+            with pytest.raises(ModelFailure, match="none was sent: set TIDEPOOL_MODEL_TOKEN, or add token_env"):
                 rate(user.settings(), "model")
+        if where == "token_env":
+            user.says(f"[scorers.model]\nurl = '{address}'\n{line}\n")
+            with pytest.raises(ModelFailure, match="does not accept the token: set MINE to the right one"):
+                rate(user.settings({variable: "close-sesame"}), "model")
 
 
 def test_the_usual_token_goes_to_the_built_in_model_alone(user: User) -> None:
@@ -551,6 +638,13 @@ def test_whoever_wants_to_know_is_told_why_the_fallback_rated(user: User) -> Non
 
     asyncio.run(asked())
     assert [failure.location for failure in told] == ["prices.py:3"]
+
+
+def test_a_token_file_that_is_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(ConfigError, match="it is no regular file"):
+        token_in(pipe)
 
 
 def test_the_overview_can_be_read_back(user: User) -> None:
@@ -619,6 +713,6 @@ def row_of(key: keys.Key, *, first: bool) -> str:
         shown = "" if key.default is None else f" ({json.dumps(key.default)})"
         return f"| `{key.name}` | {key.says}{shown} | {allowed} |"
     default = "" if key.default is None else f"`{json.dumps(key.default)}`"
-    most = key.most_from_codebase
-    codebase = "" if most is None else "yes" if most == keys.ANYTHING else f"up to {most:g}"
+    bounds = key.for_codebase
+    codebase = "" if bounds is None else "yes" if bounds == keys.ANYTHING else f"{bounds[0]:g} to {bounds[1]:g}"
     return f"| `{key.name}` | {key.says} | {allowed} | {default} | `{key.flag}` | {codebase} |"

@@ -220,9 +220,9 @@ def test_after_the_cool_down_one_node_is_tried_and_then_the_rest() -> None:
     assert after == [Success(right(op)) for op in nodes(3)]
 
 
-def test_a_trial_that_fails_starts_the_cool_down_anew() -> None:
+def test_a_trial_that_fails_doubles_the_cool_down() -> None:
     model = script(slow, lost, right, right)
-    virtually(after_a_while(guarded(model.rate, Breaker(failures=3, cool_down_s=30)), [0, 31, 29, 2]))
+    virtually(after_a_while(guarded(model.rate, Breaker(failures=3, cool_down_s=30)), [0, 31, 59, 2]))
     assert model.rounds == [3, 1, 1, 2]
 
 
@@ -246,7 +246,7 @@ def test_only_one_round_tries() -> None:
     assert all(isinstance(answer, Failure) for answers in others for answer in answers)
 
 
-def test_a_trial_that_is_cancelled_can_be_made_again() -> None:
+def test_a_trial_that_is_given_up_is_one_in_vain_and_can_be_made_again() -> None:
     acts = script(slow, right, right, right)
 
     async def waiting(ops: Sequence[RateNode]) -> Answers:
@@ -261,10 +261,32 @@ def test_a_trial_that_is_cancelled_can_be_made_again() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.5):
                 await rate(nodes(3))
+        assert all(isinstance(answer, Failure) for answer in await rate(nodes(3)))
+        await asyncio.sleep(10)
         return await rate(nodes(3))
 
     assert virtually(cancelled()) == [Success(right(op)) for op in nodes(3)]
     assert acts.rounds == [3, 1, 1, 2]
+
+
+def test_rounds_that_nobody_waits_for_open_the_breaker() -> None:
+    asked: list[int] = []
+
+    async def hanging(ops: Sequence[RateNode]) -> Answers:
+        asked.append(len(ops))
+        await asyncio.sleep(1e6)
+        return []
+
+    async def given_up() -> Answers:
+        rate = guarded(hanging, Breaker(failures=2, cool_down_s=30))
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(59):
+                    await rate(nodes(3))
+        return await rate(nodes(3))
+
+    assert all(isinstance(answer.failure(), RequestFailed) for answer in virtually(given_up()))
+    assert asked == [3, 3]
 
 
 @pytest.mark.parametrize("settings", [{"failures": 0}, {"cool_down_s": -1}, {"cool_down_s": float("nan")}])

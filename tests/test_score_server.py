@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Never
 from urllib.parse import urlsplit
@@ -381,6 +382,32 @@ def test_a_scorer_that_never_answers_is_given_up_and_cancelled() -> None:
     asyncio.run(main())
 
 
+def test_a_scorer_that_does_not_let_itself_be_cancelled_is_left_behind() -> None:
+    released, seen = asyncio.Event(), list[str]()
+
+    async def deaf(_op: RateNode) -> Rubric:
+        while not released.is_set():
+            with suppress(asyncio.CancelledError):
+                await released.wait()
+        raise ZeroDivisionError  # which nobody waits for
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: seen.append(context["message"]))
+        limits = Limits(answer_timeout_s=0.1, requests=1)
+        async with served(RateNode.by_async(deaf), limits=limits, log=lambda event, _: seen.append(event)) as address:
+            for _ in range(2):
+                reply = await post(address, NODE)
+                assert reply.status == 503 and "within 0.1 s" in reply.json["error"]
+            assert b"in_flight 0.0" in (await get(address, "/metrics")).body
+            released.set()
+        await asyncio.sleep(0)
+        gc.collect()
+
+    asyncio.run(main())
+    assert [event for event in seen if event != "request"] == ["left behind", "left behind", "draining"]
+
+
 @attrs.define
 class Waiting:
     """A scorer that waits until it is released."""
@@ -492,6 +519,7 @@ def test_metrics_count_requests_and_nodes() -> None:
         'tidepool_scorer{scorer="test"} 1.0',
     ):
         assert line in lines
+    assert not any("_created" in line for line in lines)
 
 
 def test_two_servers_in_one_process_count_for_themselves() -> None:
@@ -506,11 +534,14 @@ def test_two_servers_in_one_process_count_for_themselves() -> None:
 # The process.
 
 
+SERVE = ("-m", "interpreters.edge.tidepool_cli", "serve")
+
+
 class Command:
     """`tidepool serve`, running."""
 
-    def __init__(self, *flags: str, **environ: str) -> None:
-        command = [sys.executable, "-m", "interpreters.edge.tidepool_cli", "serve", *flags]
+    def __init__(self, *flags: str, program: Sequence[str] = SERVE, **environ: str) -> None:
+        command = [sys.executable, *program, *flags]
         env = {name: value for name, value in os.environ.items() if name != "TIDEPOOL_TOKEN"}
         self.process = subprocess.Popen(
             command, cwd=ROOT, env={**env, **environ}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -545,9 +576,12 @@ class Command:
         return code
 
 
+def serving(*flags: str, **environ: str) -> AbstractContextManager[Command]:
+    return running(Command("--port", "0", *flags, **environ))
+
+
 @contextmanager
-def serving(*flags: str, **environ: str) -> Iterator[Command]:
-    command = Command("--port", "0", *flags, **environ)
+def running(command: Command) -> Iterator[Command]:
     try:
         yield command
     finally:
@@ -597,6 +631,59 @@ def test_what_does_not_end_in_time_is_told_so() -> None:
     with serving("--drain-timeout", "1") as command:
         asyncio.run(main(command))
         assert command.end() == 0
+
+
+DEAF = """
+import asyncio, signal, sys
+from interpreters.edge.score_server import score_app
+from interpreters.edge.serve import address_of, json_lines, listening, server_of
+from tidepool import RateNode
+
+async def deaf(op):
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            pass
+
+async def main():
+    log = json_lines(sys.stderr)
+    with listening("127.0.0.1", 0) as listener:
+        server = server_of(score_app(RateNode.by_async(deaf), name="deaf", log=log), 0, log, last_resort_s=2)
+        signal.signal(signal.SIGTERM, server.handle_exit)
+        log("listening", {"address": address_of(listener)})
+        await server.serve([listener])
+
+asyncio.run(main())
+"""
+
+
+def test_a_scorer_that_holds_up_the_end_is_killed_after_its_client_was_answered() -> None:
+    async def main(command: Command) -> None:
+        reader, writer = await connect(command.address)
+        writer.write(request(BODY))
+        while b"in_flight 1.0" not in (await get(command.address, "/metrics")).body:
+            pass
+        command.process.terminate()
+        reply = await read_reply(reader)
+        assert reply.status == 503 and "being stopped" in reply.json["error"]
+        writer.close()
+
+    with running(Command(program=("-c", DEAF))) as command:
+        asyncio.run(main(command))
+        assert command.end() == 1
+        last = json.loads(command.said[-1])  # not every line is: libraries are not told here what the log is
+        assert (last["event"], last["level"]) == ("killed", "error")
+
+
+def test_the_log_says_that_a_model_did_not_rate_and_its_fallback_did() -> None:
+    with serving("--scorer", "hybrid", TIDEPOOL_MODEL_URL="http://127.0.0.1:1") as command:
+        reply = asyncio.run(post(command.address, NODE))
+        command.process.terminate()
+        assert command.end() == 0
+    assert reply.status == 200 and "(by the fallback: " in reply.json["reasoning"]
+    (fell,) = [event for event in command.events if event["event"] == "fell back"]
+    assert (fell["level"], fell["scorer"]) == ("warning", "model")
 
 
 def test_a_connection_reset_and_one_that_sends_nothing_change_nothing() -> None:
@@ -657,7 +744,8 @@ def test_a_port_that_is_taken_is_one_sentence_and_status_2() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         code, said = failed("--port", str(port))
-    assert (code, len(said)) == (2, 1) and f"port {port}" in said[0]
+    assert (code, len(said)) == (2, 1)
+    assert f"cannot listen on 127.0.0.1 port {port} (Address already in use): name another" in said[0]
 
 
 @pytest.mark.parametrize(

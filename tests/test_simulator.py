@@ -265,6 +265,17 @@ def test_a_scorer_that_waits_for_what_never_comes_is_found() -> None:
     outcomes = (simulate(seed, in_memory, RateNode.by_async(stuck)) for seed in range(100))
     why = next(outcome for outcome in outcomes if outcome.broken).broken
     assert "waits for what never comes" in why["it ends"]
+    assert "by asyncio's timers alone" in why["it ends"]
+
+
+def test_a_scorer_that_waits_longer_than_it_said_is_told_how_to_say_it() -> None:
+    async def patient(op: RateNode) -> Rubric:
+        await asyncio.sleep(5)
+        return Rubric(3, 3, 3, op.node.location)
+
+    outcomes = (simulate(seed, in_memory, RateNode.by_async(patient)) for seed in range(100))
+    why = next(outcome for outcome in outcomes if outcome.broken).broken
+    assert why["it ends"].endswith("say how long the interpreters wait by themselves in `may_wait_s`, if they do")
 
 
 def test_a_hybrid_that_passes_a_fallback_off_as_the_model_is_found() -> None:
@@ -416,6 +427,12 @@ def test_the_command_tells_how_many_explorations_ended_how(capsys: pytest.Captur
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_a_mutation_changes_text_that_is_there(mutation: Mutation) -> None:
     assert mutated(mutation)
+
+
+def test_the_command_that_breaks_code_explains_itself_before_it_does() -> None:
+    command = [sys.executable, "tests/mutations.py", "--help"]
+    ran = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True, timeout=60)
+    assert "try only mutations whose names hold one of these" in ran.stdout
 
 
 def test_a_mutation_is_found_and_the_command_fails() -> None:

@@ -73,7 +73,9 @@ class Op(Generic[R]):
             ProgramError: it is a coroutine function, whose answer would be a coroutine.
         """
         if iscoroutinefunction(answer):
-            raise ProgramError(f"{answer.__qualname__} awaits: compose it with {cls.__name__}.by_async")
+            raise ProgramError(
+                f"{getattr(answer, '__qualname__', answer)} awaits: compose it with {cls.__name__}.by_async"
+            )
         return Handler({cls: answer})
 
     @classmethod

@@ -17,15 +17,25 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
-from interpreters.edge.config import Settings, check_scorer, choose_server, import_scorer, open_scorer, read_settings
+from interpreters.edge.config import (
+    ReplayServer,
+    Settings,
+    check_scorer,
+    choose_server,
+    import_scorer,
+    open_scorer,
+    read_settings,
+    shadowed_by,
+)
 from interpreters.edge.render import RENDERERS, prepare, printable
-from interpreters.lsp.session import Session, open_session
+from interpreters.lsp.session import open_session
 from interpreters.report import terminal
 from tidepool.errors import ConfigError, Diverged, InterpreterError, ModelFailure, TidepoolError
 
 if TYPE_CHECKING:
     from tidepool.domain import ScoutQuery, ScoutResponse
     from tidepool.eff import AsyncHandler, Handler
+    from tidepool.effects.lsp import Lsp
     from tidepool.effects.report import Report
 
 ANSWERED: Final = 0
@@ -71,11 +81,12 @@ class Request:
 
 @attrs.frozen
 class Outcome:
-    """What there is to print, the command's exit code, and what went wrong."""
+    """What there is to print, the command's exit code, what went wrong, and why there is no recording of that."""
 
     response: ScoutResponse
     code: int
     failure: TidepoolError | None = None
+    lost: str | None = None
 
 
 @attrs.define
@@ -99,9 +110,13 @@ def ask(request: Request) -> int:
     fallen = Fallen()
     try:
         settings = read_settings(request.root, os.environ, request.flags)
+        if request.examples and settings.format != "json":
+            raise ConfigError("--examples are printed in json alone: add --format json, or leave out --examples")
         for note in settings.notes:
             _say(note)
         if request.replay is not None:
+            if request.flags.get("scorer") is not None:
+                _say(f"the scorer {settings.scorer} is not asked: {request.replay} holds every answer")
             outcome = _replayed(request.replay, request, settings)
         else:
             with asyncio.Runner() as runner:
@@ -127,14 +142,22 @@ def _told(outcome: Outcome, request: Request, settings: Settings, fallen: Fallen
     if fallen.first is not None:
         count = f"{fallen.places} place{'s were' if fallen.places > 1 else ' was'}"
         _say(f"{count} rated by the fallback ({fallen.first})")
+    if outcome.lost is not None:
+        _say(outcome.lost)
     return outcome.code if outcome.failure is None else _say(outcome.failure, outcome.code)
 
 
 async def _answer(request: Request, settings: Settings, fallen: Fallen) -> Outcome:
-    """Start the language server, and explore while it runs."""
+    """Start the language server, unless a recording stands in for it, and explore while it runs."""
     server = choose_server(settings)
     check_scorer(settings.scorer, settings)
+    for note in shadowed_by(settings.scorer, settings):
+        _say(note)
     with terminal(sys.stderr) as report:
+        if isinstance(server, ReplayServer):
+            from interpreters.replay import lsp_from, read_tape
+
+            return await _explored(request, settings, lsp_from(read_tape(server.file)), report, fallen)
         try:
             async with open_session(
                 request.root,
@@ -144,7 +167,9 @@ async def _answer(request: Request, settings: Settings, fallen: Fallen) -> Outco
                 start_timeout_s=settings.timeout_s,
                 meanwhile=partial(_import_the_rest, settings),
             ) as session:
-                return await _explored(request, settings, session, report, fallen)
+                from interpreters.lsp.interpreter import language_server
+
+                return await _explored(request, settings, language_server(session), report, fallen)
         except InterpreterError as failure:
             return _nothing(failure, NO_SERVER)
 
@@ -152,18 +177,17 @@ async def _answer(request: Request, settings: Settings, fallen: Fallen) -> Outco
 async def _explored(
     request: Request,
     settings: Settings,
-    session: Session,
+    codebase: Handler[Lsp] | AsyncHandler[Lsp],
     report: Callable[[], Handler[Report]],
     fallen: Fallen,
 ) -> Outcome:
     """The whole composition: what each effect means on this machine, and the program that is run with it."""
     from interpreters.clock import system_clock
-    from interpreters.lsp.interpreter import language_server
 
     asyncio.get_running_loop().call_later(IDLE_S, prepare, settings.format)
     try:
         async with open_scorer(settings.scorer, settings, tell=fallen.tell) as scorer:
-            world = scorer | language_server(session) | system_clock() | report()
+            world = scorer | codebase | system_clock() | report()
             return await _run(_query(request, settings), world, request.record)
     except InterpreterError as failure:  # the scorer could not be opened: one that fails later is part of the answer
         return _nothing(failure, NO_SCORER)
@@ -178,7 +202,8 @@ async def _run(query: ScoutQuery, world: Handler[Any] | AsyncHandler[Any], recor
             return await _run_recorded(query, world, record)
         return _answered(await run_async(explore(query), world))
     except ScorerFailed as failure:
-        return Outcome(failure.answer, NO_SCORER, failure)
+        lost = " ".join(getattr(failure, "__notes__", ()))  # what else there is to tell is a note on an error
+        return Outcome(failure.answer, NO_SCORER, failure, lost or None)
 
 
 async def _run_recorded(query: ScoutQuery, world: Handler[Any] | AsyncHandler[Any], file: Path) -> Outcome:
@@ -201,15 +226,17 @@ async def _run_recorded(query: ScoutQuery, world: Handler[Any] | AsyncHandler[An
 
 def _replayed(file: Path, request: Request, settings: Settings) -> Outcome:
     """Explore once more what was recorded, without a world."""
-    from interpreters.replay import read_recording, read_tape
+    from interpreters.replay import held_to, read_recording, read_tape
     from tidepool.explore import ScorerFailed, explore
     from tidepool.tape import replay
 
     tape, query = read_tape(file), _query(request, settings)
     try:
-        return _answered(replay(explore(query), tape))
-    except ScorerFailed as failure:
-        return Outcome(failure.answer, NO_SCORER, failure)
+        with held_to(tape, file):
+            try:
+                return _answered(replay(explore(query), tape))
+            except ScorerFailed as failure:
+                return Outcome(failure.answer, NO_SCORER, failure)
     except Diverged as error:
         asked = read_recording(file).query
         if asked is None or asked == query:

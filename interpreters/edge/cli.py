@@ -28,7 +28,12 @@ exit codes:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and answer its exit code."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments, left = parser.parse_known_args(argv)
+    if left and not left[0].startswith("-"):
+        parser.error("the question is to be one argument: put the question in quotes")
+    if left:
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
     # An answer makes a hundred thousand objects and hardly a cycle. To look for cycles as often as Python does by
     # itself, and once more through everything at exit, takes a quarter of this process's time.
     gc.set_threshold(100_000, 20, 20)

@@ -10,11 +10,11 @@ user's to say, never the codebase's (`interpreters.edge.layers`).
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 import attrs
 
@@ -29,20 +29,37 @@ from interpreters.edge.settings import (
     Settings,
     read_settings,
 )
+from interpreters.edge.tokens import token_in, token_of
 from interpreters.lsp.servers import SERVERS, Server, known_server
 from tidepool.errors import ConfigError, ModelFailure
 
 if TYPE_CHECKING:
     from tidepool.eff import AsyncHandler, Handler
-    from tidepool.effects.gemma import Gemma
+    from tidepool.effects.gemma import Gemma, Model
 
-__all__ = ["Settings", "check_scorer", "choose_server", "import_scorer", "open_scorer", "read_settings"]
+__all__ = [
+    "ReplayServer",
+    "Settings",
+    "check_scorer",
+    "choose_server",
+    "import_scorer",
+    "open_scorer",
+    "read_settings",
+    "shadowed",
+    "shadowed_by",
+]
 
-MOST_TOKEN_BYTES: Final = 16_384
+
+@attrs.frozen
+class ReplayServer:
+    """A recording that answers in the place of a language server."""
+
+    name: str
+    file: Path
 
 
-def choose_server(settings: Settings) -> Server:
-    """The language server that is configured.
+def choose_server(settings: Settings) -> Server | ReplayServer:
+    """The language server that is configured, or the recording in its place.
 
     Raises:
         ConfigError: there is none of that name, or its table cannot be used.
@@ -56,8 +73,12 @@ def choose_server(settings: Settings) -> Server:
     return known_server(name)
 
 
-def _own_server(settings: Settings, name: str, table: dict[str, Any]) -> Server:
+def _own_server(settings: Settings, name: str, table: dict[str, Any]) -> Server | ReplayServer:
     said = settings.origins["servers", name]
+    if "kind" in table:
+        if "file" not in table:
+            raise ConfigError(f"{said}: servers.{name} has no recording: add `file`")
+        return ReplayServer(name, table["file"])
     if "like" not in table and "command" not in table:
         raise ConfigError(f"{said}: servers.{name} needs a command, or a known server that it is `like`")
     if "like" not in table:
@@ -111,6 +132,21 @@ def import_scorer(name: str, settings: Settings) -> None:
                 assert_never(scorer)
 
 
+def shadowed(kinds: Iterable[str] = tuple(BuiltIn)) -> tuple[str, ...]:
+    """A sentence about each installed scorer that nobody can ask for, since what is built in has its name."""
+    from interpreters.edge.installed import offers
+
+    found = offers()
+    why = "cannot be asked for, since a scorer of that name is built in: it has to be installed by another name"
+    return tuple(f"{found[kind].said} {why}" for kind in kinds if kind in found)
+
+
+def shadowed_by(name: str, settings: Settings) -> tuple[str, ...]:
+    """The same about what a scorer asks; for the heuristic nobody looks: that would take longer than to ask it."""
+    kinds = {scorer.kind for scorer in _with_fallbacks(name, settings)} - {BuiltIn.HEURISTIC}
+    return shadowed(kinds & set(BuiltIn)) if kinds & set(BuiltIn) else ()
+
+
 def ignore(_failure: ModelFailure) -> None:
     """Nobody wants to know why a model did not rate a node."""
 
@@ -136,25 +172,26 @@ async def open_scorer(
 
             yield heuristic()
         case ModelScorer():
-            from interpreters.gemma.model import model, open_model
+            from interpreters.gemma.model import model
 
-            async with open_model(_url(scorer), **_how(scorer, settings)) as rate:
+            async with _open(scorer, settings) as rate:
                 yield model(rate)
         case HybridScorer():
             from interpreters.gemma.breaker import Breaker
             from interpreters.gemma.hybrid import hybrid
-            from interpreters.gemma.model import open_model
 
             asked = _model_of(scorer, settings)
             async with (
-                open_model(_url(asked), **_how(asked, settings)) as rate,
+                _open(asked, settings) as rate,
                 open_scorer(scorer.fallback, settings, tell=tell) as fallback,
             ):
                 yield hybrid(rate, fallback, Breaker(scorer.failures, scorer.cool_down_s), tell=tell)
         case ReplayScorer():
-            from interpreters.replay import read_tape, scorer_from
+            from interpreters.replay import held_to, read_tape, scorer_from
 
-            yield scorer_from(read_tape(_file(scorer)))
+            tape = read_tape(_file(scorer))
+            with held_to(tape, _file(scorer)):
+                yield scorer_from(tape)
         case InstalledScorer():
             from interpreters.edge.installed import offers, open_offer
 
@@ -190,6 +227,10 @@ def _find(name: str, settings: Settings, said: str = "") -> Scorer:
         raise ConfigError(f"{said}no scorer is called {name[:60]!r}; {meant}")
     if scorer is None:
         return InstalledScorer(name, "installed", name, {})
+    if scorer.kind not in installed and scorer.kind == name:  # `kind` was left out, or is as wrong as the name
+        meant = nearest(name, (*BuiltIn, *installed))
+        meant = meant if meant.startswith("did") else 'add kind = "model", or another'
+        raise ConfigError(f"{scorer.said}: scorers.{name} has no kind: {meant}")
     if scorer.kind not in installed:
         meant = nearest(scorer.kind, (*BuiltIn, *installed))
         raise ConfigError(f"{scorer.said}: {name} is of no kind that is installed, {scorer.kind[:60]!r}; {meant}")
@@ -207,28 +248,32 @@ def _model_of(scorer: HybridScorer, settings: Settings) -> ModelScorer:
 
 def _url(scorer: ModelScorer) -> str:
     if scorer.url is None:
-        how = "or set TIDEPOOL_MODEL_URL" if scorer.name == BuiltIn.MODEL else "to its table"
-        raise ConfigError(f"the scorer {scorer.name} has no address: add `url` to [scorers.{scorer.name}] {how}")
+        how = " or set TIDEPOOL_MODEL_URL" if scorer.name == BuiltIn.MODEL else ""
+        raise ConfigError(f"the scorer {scorer.name} has no address: add `url` to [scorers.{scorer.name}]{how}")
     return scorer.url
 
 
 def _file(scorer: ReplayScorer) -> Path:
     if scorer.file is None:
-        raise ConfigError(f"the scorer {scorer.name} has no recording: add `file` to [scorers.{scorer.name}]")
+        how = " or set TIDEPOOL_REPLAY_FILE" if scorer.name == BuiltIn.REPLAY else ""
+        raise ConfigError(f"the scorer {scorer.name} has no recording: add `file` to [scorers.{scorer.name}]{how}")
     return scorer.file
 
 
-def _how(scorer: ModelScorer, settings: Settings) -> dict[str, Any]:
-    """What `open_model` is told besides the address."""
-    return {
-        "token": _token(scorer, settings),
-        "name": scorer.name,
-        "nodes_per_request": scorer.nodes_per_request,
-        "requests_in_flight": scorer.requests_in_flight,
-        "request_timeout_s": scorer.request_timeout_s,
-        "total_timeout_s": scorer.total_timeout_s,
-        "attempts": scorer.attempts,
-    }
+def _open(scorer: ModelScorer, settings: Settings) -> AbstractAsyncContextManager[Model]:
+    from interpreters.gemma.model import open_model
+
+    return open_model(
+        _url(scorer),
+        token=_token(scorer, settings),
+        token_hint=_token_hint(scorer),
+        name=scorer.name,
+        nodes_per_request=scorer.nodes_per_request,
+        requests_in_flight=scorer.requests_in_flight,
+        request_timeout_s=scorer.request_timeout_s,
+        total_timeout_s=scorer.total_timeout_s,
+        attempts=scorer.attempts,
+    )
 
 
 def _token(scorer: ModelScorer, settings: Settings) -> str | None:
@@ -236,22 +281,21 @@ def _token(scorer: ModelScorer, settings: Settings) -> str | None:
     if scorer.token_file is not None and scorer.token_env is not None:
         raise ConfigError(f"{scorer.said}: {scorer.name} has both token_env and token_file: keep one")
     if scorer.token_file is not None:
-        return _token_in(scorer.token_file)
+        return token_in(scorer.token_file)
     if scorer.token_env is not None:
-        token = settings.environ.get(scorer.token_env, "").strip()
-        if not token:
+        token = token_of(scorer.token_env, settings.environ)
+        if token is None:
             raise ConfigError(f"{scorer.said}: {scorer.name} needs the token in {scorer.token_env}, which is not set")
         return token
-    return settings.environ.get(MODEL_TOKEN, "").strip() or None if scorer.name == BuiltIn.MODEL else None
+    usual = scorer.name == BuiltIn.MODEL and settings.environ.get(MODEL_TOKEN)  # to set it to nothing unsets it
+    return token_of(MODEL_TOKEN, settings.environ) if usual else None
 
 
-def _token_in(file: Path) -> str:
-    try:
-        with file.open("rb") as stream:
-            token = stream.read(MOST_TOKEN_BYTES).decode().strip()
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it is no text"
-        raise ConfigError(f"the token cannot be read from {file} ({why}): mend token_file") from error
-    if not token:
-        raise ConfigError(f"{file} holds no token: mend token_file")
-    return token
+def _token_hint(scorer: ModelScorer) -> str:
+    """Where the token is set, for whoever is told that it is not accepted."""
+    if scorer.token_file is not None:
+        return f"mend what {scorer.token_file} holds"
+    if scorer.token_env is not None:
+        return f"set {scorer.token_env} to the right one"
+    own = f"add token_env or token_file to [scorers.{scorer.name}]"
+    return f"set {MODEL_TOKEN}, or {own}" if scorer.name == BuiltIn.MODEL else own

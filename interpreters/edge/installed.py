@@ -6,8 +6,8 @@ A distribution offers one in its `pyproject.toml`:
     oracle = "my_package:oracle"
 
 `oracle` is called with the table that the user configured, and returns a handler of `RateNode`, or an asynchronous
-context manager that gives one. What its code raises, but tidepool's own errors, is told as a `ConfigError` while it is
-made, and as a `BadAnswer` when it rates.
+context manager that gives one. What its code raises, but a `ConfigError` and tidepool's errors about the world, is told
+as a `ConfigError` while it is made, and as a `BadAnswer` when it rates.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from returns.result import Failure, Result, Success
 from tidepool.domain import Rubric
 from tidepool.eff import AsyncHandler, Handler, attempt, each, lift, run_async
 from tidepool.effects.gemma import RateNode
-from tidepool.errors import BadAnswer, ConfigError, TidepoolError
+from tidepool.errors import BadAnswer, ConfigError, InterpreterError, TidepoolError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -62,6 +62,8 @@ async def open_offer(offer: Offer, table: Mapping[str, Any]) -> AsyncGenerator[A
     """
     with _blamed(offer, "cannot be made"):
         factory: Factory = offer.entry.load()
+        if isinstance(factory, Handler | AsyncHandler):  # which is callable too, with an operation
+            raise ConfigError(f"{offer.said} is a handler itself and no function that returns one: ask who made it")
         made = factory(table)
     if isinstance(made, AbstractAsyncContextManager):
         with _blamed(offer, "cannot be opened"):
@@ -82,6 +84,8 @@ def _guarded(offer: Offer, made: object) -> AsyncHandler[RateNode]:
     if not isinstance(made, Handler | AsyncHandler):
         raise ConfigError(f"{offer.said} gave a {type(made).__name__}, which is no handler: ask who made it")
     handler: AsyncHandler[RateNode] = lift(made)
+    if RateNode not in {*handler.now, *handler.later, *handler.many}:
+        raise ConfigError(f"{offer.said} gave a handler that does not answer RateNode: ask who made it")
 
     async def rated(ops: Sequence[RateNode]) -> Sequence[Result[Rubric, Exception]]:
         answers = await run_async(each(attempt(op, Exception) for op in ops), handler)
@@ -108,7 +112,7 @@ def _blamed(offer: Offer, what: str) -> Generator[None]:
     """Whatever the code of others raises here names it."""
     try:
         yield
-    except TidepoolError:
+    except (ConfigError, InterpreterError):
         raise
     except Exception as error:
         why = f"{type(error).__name__}: {error}"

@@ -48,8 +48,9 @@ class Key(NamedTuple):
         default: what it is unless it is given.
         says: what it means, to follow its name.
         flag: its flag of `semantic-scout` with what follows it, or "".
-        most_from_codebase: how large a codebase may set it: a number, or infinity for whatever it may be. None where
-            only the user may set it.
+        for_codebase: the least and the most that a codebase may set it to; infinities for whatever it may be. None
+            where only the user may set it. A codebase may ask for more than the default, so that its answers are
+            whole, and not for so little that there are none.
     """
 
     name: str
@@ -57,7 +58,7 @@ class Key(NamedTuple):
     default: Any
     says: str
     flag: str = ""
-    most_from_codebase: float | None = None
+    for_codebase: tuple[float, float] | None = None
 
 
 class BuiltIn(StrEnum):
@@ -100,11 +101,13 @@ def _path(value: Any) -> Path:
 
 
 def _address(value: Any) -> str:
-    from urllib.parse import urlsplit
+    from interpreters.gemma.access import check_address
+    from tidepool.errors import ConfigError
 
-    parts = urlsplit(_text(value))
-    _require(parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc)
-    _require(value.isascii() and value.isprintable() and " " not in value and (parts.port or 1) > 0)
+    try:
+        check_address(_text(value))
+    except ConfigError as error:
+        raise ValueError from error
     return str(value)
 
 
@@ -153,17 +156,19 @@ TEXTS: Final = Kind("a list of texts, of one at least", _texts, _list)
 TABLE: Final = Kind("a table", _table)
 YES_OR_NO: Final = Kind("true or false", _yes_or_no)
 PATH: Final = Kind("a path", _path)
-ADDRESS: Final = Kind("an http or https address without a password", _address)
+ADDRESS: Final = Kind(
+    "an http or https address without a password, query or fragment, and without /score at its end", _address
+)
 SOME_TAGS: Final = Kind(f"one of {', '.join(TAGS)}, or a list of them", _tags, _list, TAGS)
 SECONDS: Final = _seconds("above 0", lambda value: value > 0)
 PAUSE: Final = _seconds("from 0", lambda value: value >= 0)
-ANYTHING: Final = float("inf")
+ANYTHING: Final = (float("-inf"), float("inf"))
 
 SETTINGS: Final = (
-    Key("budget", _whole(0, 999_999_999), 20, "how many places may be rated", "--budget N", 1_000),
+    Key("budget", _whole(0, 999_999_999), 20, "how many places may be rated", "--budget N", (1, 1_000)),
     Key("tags", SOME_TAGS, (), "what questions are about", "--tag TAG", ANYTHING),
     Key("format", _one_of(FORMATS), "table", "how to print the answer", "--format FORMAT", ANYTHING),
-    Key("timeout_s", SECONDS, 60.0, "seconds for the server's start and each of its answers", "--timeout SECONDS", 600),
+    Key("timeout_s", SECONDS, 60.0, "seconds for the server's start and each answer", "--timeout SECONDS", (60, 600)),
     Key("scorer", TEXT, BuiltIn.HEURISTIC.value, "what rates places: built in, configured, installed", "--scorer NAME"),
     Key("server", TEXT, DEFAULT_SERVER, "the language server, known or configured", "--server NAME"),
     Key("python", PATH, None, "the codebase's interpreter or virtual environment", "--python PATH"),
@@ -222,6 +227,9 @@ SERVER: Final = (
 )
 """In a table `[servers.NAME]`; what is left out is as for the server it is like, or one that nothing is known about."""
 
+SERVER_KIND: Final = Key("kind", _one_of((BuiltIn.REPLAY.value,)), None, "that a recording answers in its place")
+"""In a table `[servers.NAME]` that is about no server: what else it holds is as for a scorer of that kind."""
+
 
 def variable(*path: str) -> str:
     """The environment variable of a key: `TIDEPOOL_BUDGET`, or `TIDEPOOL_MODEL_URL` for the built-in model's."""
@@ -256,6 +264,8 @@ def of_text(key: Key, text: str) -> Any:
 
 def wrong(key: Key, value: object) -> str:
     """What is wrong with a value that its key does not accept, as a clause."""
+    if key.kind is ADDRESS and "@" in str(value):  # it may hold a password
+        return f"this is not {key.kind.allowed}"
     try:
         shown = repr(value)
     except (RecursionError, ValueError):  # nested too deep; a number of thousands of digits

@@ -14,9 +14,12 @@ import attrs
 
 from interpreters.edge.documents import Document, Keys, Unreadable, read_document
 from interpreters.edge.keys import (
+    ANYTHING,
     MODEL_TOKEN,
     PREFIX,
+    REPLAY,
     SERVER,
+    SERVER_KIND,
     SERVER_TOKEN,
     SETTINGS,
     TABLE,
@@ -147,7 +150,7 @@ def own_file(environ: Mapping[str, str]) -> Path | None:
 
 def _allowed(document: Document, settings: Mapping[str, Any], place: str, complain: Callable[[str], None]) -> Layer:
     """What a codebase says, as far as a codebase may say it."""
-    keys = {key.name: key for key in SETTINGS if key.most_from_codebase is not None}
+    keys = {key.name: key for key in SETTINGS if key.for_codebase is not None}
     layer: Layer = {}
     for name in [*by_name(SETTINGS), *_TABLES]:
         if name not in settings:
@@ -163,10 +166,13 @@ def _allowed(document: Document, settings: Mapping[str, Any], place: str, compla
         except ConfigError as error:
             complain(f"{error} (passed over)")
             continue
-        most = keys[name].most_from_codebase
-        if isinstance(value, int | float) and most is not None and value > most:
-            complain(f"{said}: a codebase may set {name} to {most:g} at most, and it was taken for that")
-            value = type(value)(most)
+        if isinstance(value, int | float):
+            least, most = keys[name].for_codebase or ANYTHING
+            asked, value = value, type(value)(min(max(value, least), most))
+            if asked != value:
+                complain(
+                    f"{said}: a codebase may set {name} from {least:g} to {most:g}, and it was taken for {value:g}"
+                )
         layer[(name,)] = Given(value, said)
     _complain_of_strange(document, settings, keys, complain)
     return layer
@@ -186,13 +192,23 @@ def _entry(document: Document, path: Keys, value: Any) -> Layer:
     """A table of the user's, `[scorers.NAME]` or `[servers.NAME]`."""
     said = document.at(*path)
     table = _checked(path, value, {path[-1]: Key(path[-1], TABLE, None, "")}, said)
-    keys = by_name(SERVER) if path[0] == "servers" else _scorer_keys(document, path, table)
+    keys = _server_keys(document, path, table) if path[0] == "servers" else _scorer_keys(document, path, table)
     layer: Layer = {path: Given(None, said)}
     for name, inner in table.items():
         where = document.at(*path, name)
         checked = inner if keys is None else _checked((*path, name), inner, keys, where)
         layer[(*path, name)] = Given(_beside(document, checked), where)
     return layer
+
+
+def _server_keys(document: Document, path: Keys, table: Mapping[str, Any]) -> dict[str, Key]:
+    """What a server's table may hold."""
+    kind = {SERVER_KIND.name: SERVER_KIND}
+    if SERVER_KIND.name not in table:
+        return kind | by_name(SERVER)
+    inner = (*path, SERVER_KIND.name)
+    _checked(inner, table[SERVER_KIND.name], kind, document.at(*inner))
+    return kind | by_name(REPLAY)
 
 
 def _scorer_keys(document: Document, path: Keys, table: Mapping[str, Any]) -> dict[str, Key] | None:

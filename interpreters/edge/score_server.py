@@ -18,14 +18,14 @@ import asyncio
 import hmac
 import ipaddress
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import attrs
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_1_0_0
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -55,6 +55,9 @@ GONE: Final = 499
 TOO_BUSY_S: Final = 1
 """When a client that was turned away may ask again: most requests take a fraction of it."""
 
+LET_GO_S: Final = 1.0
+"""How long a scorer that is cancelled may take to tidy up before its request is answered without it."""
+
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """What the log tells apart; the rest is a client's own text."""
 
@@ -76,7 +79,7 @@ class Limits:
     body_bytes: int = 1 << 20
     swallowed_bytes: int = 8 << 20
     body_timeout_s: float = 10.0
-    answer_timeout_s: float = 60.0
+    answer_timeout_s: float = 90.0  # more than a model's round may take: its fallback is still to answer
     requests: int = 64
 
 
@@ -125,11 +128,20 @@ def score_app(
     return app
 
 
+class _Registry(CollectorRegistry):
+    """Without the time at which each series began, which is a series by itself and which nobody asks for."""
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in super().collect():
+            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            yield metric
+
+
 class _Meters:
     """What Prometheus is told, in a registry of the application's own."""
 
     def __init__(self, scorer: str) -> None:
-        self.registry = CollectorRegistry()
+        self.registry = _Registry()
         self.requests = self._counter("requests", "Requests by path and by the status of the answer.", "path", "status")
         self.nodes = self._counter("nodes", "Nodes by whether the scorer rated them.", "outcome")
         self.requests_in_flight = Gauge(
@@ -318,15 +330,23 @@ class _Score:
                 (work, leaving), timeout=self.limits.answer_timeout_s, return_when=asyncio.FIRST_COMPLETED
             )
         finally:
-            if not work.done():
-                work.cancel()
             leaving.cancel()
-            await asyncio.gather(work, leaving, return_exceptions=True)
+            await self._let_go(work)
         if work in done:
             return work.result()
         if leaving in done:
             raise _Gone
         raise HTTPException(503, f"the scorer did not answer within {self.limits.answer_timeout_s:g} s")
+
+    async def _let_go(self, work: asyncio.Task[Any]) -> None:
+        """Cancel it where it is not done, and leave it behind where it does not let itself be cancelled in time."""
+        if work.done():
+            return
+        work.add_done_callback(_forget)
+        work.cancel()
+        _, running = await asyncio.wait((work,), timeout=LET_GO_S)
+        if running:
+            self.log("left behind", {"level": "error", "why": "the scorer did not let itself be cancelled"})
 
     def _told(self, answer: object) -> Rubric | dict[str, str]:
         """One node's answer as it is sent."""
@@ -338,6 +358,12 @@ class _Score:
             return {"error": str(error)}
         self.log("scorer failed", {"level": "error", "error": type(error).__name__, "at": frames_of(error)})
         return {"error": f"scorer {self.name}: it failed with {type(error).__name__}; the server's log says where"}
+
+
+def _forget(work: asyncio.Task[Any]) -> None:
+    """Take what it raised, which nobody waits for any more, or Python would complain of it."""
+    if not work.cancelled():
+        work.exception()
 
 
 async def _left(receive: Receive) -> None:

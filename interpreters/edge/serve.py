@@ -28,9 +28,11 @@ import uvicorn
 from h11 import LocalProtocolError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from interpreters.edge.config import check_scorer, open_scorer
+from interpreters.edge.config import check_scorer, open_scorer, shadowed_by
+from interpreters.edge.keys import SERVER_TOKEN
 from interpreters.edge.score_server import Limits, Log, frames_of, score_app
 from interpreters.edge.settings import Settings, read_settings
+from interpreters.edge.tokens import token_in, token_of
 from tidepool.errors import ConfigError, InterpreterError, ModelFailure
 
 if TYPE_CHECKING:
@@ -41,8 +43,6 @@ CUT_OFF: Final = 1
 USAGE: Final = 2
 NO_SCORER: Final = 5
 INTERRUPTED: Final = 128 + signal.SIGINT
-
-TOKEN_VARIABLE: Final = "TIDEPOOL_TOKEN"  # noqa: S105 - the name of one
 
 BACKLOG: Final = 512
 """Connections that wait to be accepted: enough for every client of a large exploration at once."""
@@ -86,12 +86,15 @@ def serve(asked: Serving, environ: Mapping[str, str]) -> int:
     try:
         settings = read_settings(None, environ, {"scorer": asked.scorer})
         check_scorer(settings.scorer, settings)
-        token = read_token(asked.token_file, environ)
+        for note in shadowed_by(settings.scorer, settings):
+            _say(note, STOPPED)
+        file = asked.token_file
+        token = token_of(SERVER_TOKEN, environ) if file is None else token_in(file)
         with listening(asked.host, asked.port) as listener:
             local = _is_loopback(listener)
             if not local and token is None and not asked.allow_anyone:
                 raise ConfigError(
-                    f"{asked.host} can be reached from other machines and there is no token: set {TOKEN_VARIABLE} "
+                    f"{asked.host} can be reached from other machines and there is no token: set {SERVER_TOKEN} "
                     "or --token-file, or say --allow-anyone"
                 )
             with asyncio.Runner() as runner:
@@ -105,24 +108,6 @@ def serve(asked: Serving, environ: Mapping[str, str]) -> int:
     return STOPPED
 
 
-def read_token(file: Path | None, environ: Mapping[str, str]) -> str | None:
-    """The token that clients have to send, or None where none is set.
-
-    Raises:
-        ConfigError: the file cannot be read, or holds no token.
-    """
-    if file is None and TOKEN_VARIABLE not in environ:
-        return None
-    source = TOKEN_VARIABLE if file is None else str(file)
-    try:
-        token = (environ[TOKEN_VARIABLE] if file is None else file.read_text(encoding="utf-8")).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the token cannot be read from {source} ({error}): name a file that holds it") from error
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise ConfigError(f"{source} holds no token: it is one line of ASCII characters without spaces")
-    return token
-
-
 def listening(host: str, port: int) -> socket.socket:
     """A socket that listens.
 
@@ -133,7 +118,10 @@ def listening(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except (OSError, UnicodeError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or error
+        if isinstance(error, OSError) and not isinstance(error, socket.gaierror) and error.errno:
+            why: object = os.strerror(error.errno)  # its own text repeats the address
+        else:
+            why = getattr(error, "strerror", None) or error
         raise ConfigError(f"cannot listen on {host} port {port} ({why}): name another with --host or --port") from error
 
 
@@ -175,7 +163,7 @@ async def _serve(
     log("stopped", {})
 
 
-def server_of(app: Starlette, drain_timeout_s: int, log: Log) -> Server:
+def server_of(app: Starlette, drain_timeout_s: int, log: Log, *, last_resort_s: float = LAST_RESORT_S) -> Server:
     """A server of an application, as every application is served here."""
     config = uvicorn.Config(
         app,
@@ -190,21 +178,22 @@ def server_of(app: Starlette, drain_timeout_s: int, log: Log) -> Server:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=drain_timeout_s,
     )
-    return Server(config, log)
+    return Server(config, log, last_resort_s)
 
 
 class Server(uvicorn.Server):
     """A server that ends in bounded time, whatever its scorer does."""
 
-    def __init__(self, config: uvicorn.Config, log: Log) -> None:
+    def __init__(self, config: uvicorn.Config, log: Log, last_resort_s: float) -> None:
         super().__init__(config)
         self.log = log
+        self.last_resort_s = last_resort_s
         self._last_resort: threading.Timer | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal to stop; before and after the server runs it is taken here as well."""
         if self._last_resort is None:
-            wait_s = (self.config.timeout_graceful_shutdown or 0) + LAST_RESORT_S
+            wait_s = (self.config.timeout_graceful_shutdown or 0) + self.last_resort_s
             self._last_resort = threading.Timer(wait_s, self._give_up)
             self._last_resort.daemon = True
             self._last_resort.start()

@@ -28,7 +28,10 @@ class Command(NamedTuple):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and answer its exit code."""
     arguments = _parser().parse_args(argv)
-    return COMMANDS[arguments.command].run(arguments)
+    try:
+        return COMMANDS[arguments.command].run(arguments)
+    except KeyboardInterrupt:  # before the command was set up to end in order
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -99,6 +102,7 @@ def _config_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _config(arguments: argparse.Namespace) -> int:
+    from interpreters.edge.config import shadowed
     from interpreters.edge.overview import overview
     from interpreters.edge.settings import read_settings
     from tidepool.errors import ConfigError
@@ -110,7 +114,7 @@ def _config(arguments: argparse.Namespace) -> int:
     except ConfigError as error:
         print(f"tidepool config: {error}", file=sys.stderr)
         return 2
-    for note in settings.notes:
+    for note in (*settings.notes, *shadowed()):
         print(f"tidepool config: {note}", file=sys.stderr)
     print(overview(settings), end="")
     return 0

@@ -2,9 +2,10 @@
 
     closed ── `failures` rounds in a row reach nothing, or one that waits in vain ──► open
     open ── `cool_down_s` later ──► half-open: one node of one round is asked about
-    half-open ── it reached the model ──► closed; it did not ──► open
+    half-open ── it reached the model ──► closed; it did not ──► open, for twice as long as before
 
-Only what befalls whole requests counts (`RequestFailed`). A model that answers nonsense about a node is not down.
+Only what befalls whole requests counts (`RequestFailed`), and a round that whoever asked gave up waiting for. A model
+that answers nonsense about a node is not down.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from tidepool.errors import ConfigError, ModelFailure
 
 FAILURES: Final = 3
 """Rounds in a row that reach nothing: one may be an accident, of which each request has been repeated already."""
+
+COOL_DOWN_MOST_S: Final = 600.0
+"""However often it has been tried in vain: a model that is started again is found within ten minutes."""
 
 COOL_DOWN_S: Final = 30.0
 """Longer than most explorations take, and as long as a server takes to load a small model."""
@@ -47,15 +51,18 @@ class Breaker:
 
     Attributes:
         failures: how many rounds in a row may reach nothing, from 1. One that waited for a time-out is enough.
-        cool_down_s: how long the model is then left alone, in seconds of the event loop's clock, from 0.
+        cool_down_s: how long the model is then left alone, in seconds of the event loop's clock, from 0; after each
+            attempt in vain twice as long as before, up to `COOL_DOWN_MOST_S`.
+        name: the model's, where it never got to say it: of a round that nobody waited for there is no answer.
     """
 
     failures: int = FAILURES
     cool_down_s: float = COOL_DOWN_S
+    name: str = attrs.field(default="model", kw_only=True)
     _failed: int = attrs.field(default=0, init=False)
     _opened_by: RequestFailed | None = attrs.field(default=None, init=False)
     _open_until_s: float = attrs.field(default=0.0, init=False)
-    _trying: bool = attrs.field(default=False, init=False)
+    _pause_s: float = attrs.field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
         if self.failures < 1 or not self.cool_down_s >= 0:
@@ -67,8 +74,8 @@ class Breaker:
         return self._opened_by
 
     def may_try(self, now_s: float) -> bool:
-        """Whether it has been open long enough, and nobody else is trying."""
-        return self._opened_by is not None and now_s >= self._open_until_s and not self._trying
+        """Whether it has been open long enough since it opened, and since somebody last tried."""
+        return self._opened_by is not None and now_s >= self._open_until_s
 
     def record(self, results: Sequence[Result[Rubric, ModelFailure]], now_s: float) -> None:
         """Learn from the answers to one or more nodes that were asked about together."""
@@ -76,19 +83,38 @@ class Breaker:
         lost = [failure for failure in failures if isinstance(failure, RequestFailed)]
         if len(lost) < len(results):
             self._failed, self._opened_by = 0, None
-            return
+        else:
+            self._lost(lost[-1], now_s, timed_out=any(failure.timed_out for failure in lost))
+
+    def given_up(self, op: RateNode, now_s: float) -> None:
+        """Learn that whoever asked did not wait for the answer, about this node among others."""
+        self._lost(RequestFailed(self.name, "did not answer before it was given up", op.node.location), now_s)
+
+    def _lost(self, failure: RequestFailed, now_s: float, *, timed_out: bool = False) -> None:
         self._failed += 1
-        if self._trying or self._failed >= self.failures or any(failure.timed_out for failure in lost):
-            self._opened_by, self._open_until_s = lost[-1], now_s + self.cool_down_s
+        if self._opened_by is None and (self._failed >= self.failures or timed_out):
+            self._opened_by, self._pause_s = failure, self.cool_down_s
+        if self._opened_by is not None:
+            self._opened_by, self._open_until_s = failure, now_s + self._pause_s
 
     async def attempt(self, rate: Model, op: RateNode) -> Sequence[Result[Rubric, ModelFailure]]:
-        """Ask about one node, and close or stay open by what comes of it."""
-        self._trying = True
+        """Ask about one node, and close or stay open by what comes of it.
+
+        The next pause begins with it and again with its end: one that never ends keeps nobody from trying.
+        """
+        self._pause_s = min(2 * self._pause_s, max(self.cool_down_s, COOL_DOWN_MOST_S))
+        self._open_until_s = asyncio.get_running_loop().time() + self._pause_s
+        return await self.ask(rate, [op])
+
+    async def ask(self, rate: Model, ops: Sequence[RateNode]) -> Sequence[Result[Rubric, ModelFailure]]:
+        """Ask about nodes, and learn from what comes of it."""
+        clock = asyncio.get_running_loop().time
         try:
-            results = await rate([op])
-            self.record(results, asyncio.get_running_loop().time())
-        finally:
-            self._trying = False
+            results = await rate(ops)
+        except asyncio.CancelledError:
+            self.given_up(ops[0], clock())
+            raise
+        self.record(results, clock())
         return results
 
 
@@ -104,9 +130,7 @@ def guarded(rate: Model, breaker: Breaker) -> Model:
         if left and breaker.opened_by is not None:
             results += [Failure(_left_alone(op, breaker.opened_by)) for op in left]
         elif left:
-            answers = await rate(left)
-            breaker.record(answers, clock())
-            results += answers
+            results += await breaker.ask(rate, left)
         return results
 
     return ask

@@ -10,11 +10,9 @@ used. A request may be repeated, since rating a node changes nothing.
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from contextlib import aclosing, asynccontextmanager
 from typing import Final
 
 import attrs
@@ -22,6 +20,7 @@ import httpx
 from returns.result import Failure, Result
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_combine, wait_random_exponential
 
+from interpreters.gemma.access import A_TOKEN, UNREADABLE, check_address, is_token
 from interpreters.gemma.breaker import RequestFailed
 from interpreters.gemma.reply import REPLY_BYTES_PER_NODE, Trouble, read_reply
 from tidepool.domain import Rubric
@@ -57,8 +56,6 @@ IDLE_S: Final = 30.0
 WHY_CHARACTERS: Final = 300
 """What is kept of the reason of a failure, which may quote the server."""
 
-_TOKEN: Final = re.compile("[!-~]+")
-
 
 def model(rate: Model) -> AsyncHandler[Gemma]:
     """Rate nodes by a model and by nothing else: a node that it does not rate fails the program that asked.
@@ -77,7 +74,7 @@ def _plain(failure: ModelFailure) -> ModelFailure:
 
 
 @asynccontextmanager
-async def open_model(
+async def open_model(  # noqa: PLR0913 - each is one setting, and named where it is given
     url: str,
     *,
     token: str | None = None,
@@ -87,6 +84,7 @@ async def open_model(
     request_timeout_s: float = REQUEST_TIMEOUT_S,
     total_timeout_s: float = TOTAL_TIMEOUT_S,
     attempts: int = ATTEMPTS,
+    token_hint: str = "",
 ) -> AsyncGenerator[Model]:
     """Open connections to a scoring server when they are needed, and close them at the end.
 
@@ -94,13 +92,14 @@ async def open_model(
         url: where `/score` is: `http://host:port` or `https://…`, with a path where it has one.
         token: sent as `Authorization: Bearer …`; it never shows in an error.
         name: who is to blame in errors.
-        nodes_per_request: 1 to 50. With 1 a request holds an object, and otherwise a list, also of one node: so a
-            node that cannot be rated is answered the same way whether it is asked about alone or not.
+        nodes_per_request: 1 to 50. A request holds a list, also of one node: so a node that cannot be rated is answered
+            the same way whether it is asked about alone or not.
         requests_in_flight: at the same time, of all rounds together, from 1.
         request_timeout_s: for one attempt at one request, in seconds.
         total_timeout_s: for a whole round with whatever is repeated, in seconds.
         attempts: at one request, from 1. Repeated is what a later attempt can mend: a connection that failed or broke
             off, a time-out, and the statuses 429, 502, 503 and 504, after the time that `Retry-After` asks for.
+        token_hint: what to do where the token is not accepted, to end a sentence: where it is set.
 
     Raises:
         ConfigError: one of them cannot be used.
@@ -111,24 +110,23 @@ async def open_model(
     headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity"}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
-    async with httpx.AsyncClient(
-        headers=headers,
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # kept ones would grow with each reply
+    # Without `httpx.AsyncClient` there is nothing that follows a redirect or keeps a cookie.
+    async with httpx.AsyncHTTPTransport(
         verify=ssl.create_default_context() if address.scheme == "https" else False,
-        timeout=None,  # noqa: S113 - a reply that trickles in would evade it: `asyncio.timeout` covers all of an attempt
         limits=httpx.Limits(
             max_connections=requests_in_flight,
             max_keepalive_connections=requests_in_flight,
             keepalive_expiry=IDLE_S,
         ),
-        follow_redirects=False,
         trust_env=False,  # a proxy there would get the code
-    ) as client:
+    ) as transport:
         yield _Client(
-            client=client,
+            transport=transport,
             address=address,
+            headers=httpx.Headers(headers),
             name=name,
             token=token,
+            token_hint=token_hint,
             nodes_per_request=nodes_per_request,
             request_timeout_s=request_timeout_s,
             total_timeout_s=total_timeout_s,
@@ -139,20 +137,17 @@ async def open_model(
 
 
 def _address(url: str) -> httpx.URL:
+    check_address(url)
     try:
         address = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise ConfigError(f"the model's address cannot be read ({error}): write http://host:port") from None
-    if address.scheme not in {"http", "https"} or not address.host:
-        raise ConfigError("the model's address is to begin with http:// or https:// and a host")
-    if address.userinfo or address.query or address.fragment:  # never shown: they may hold a secret
-        raise ConfigError("the model's address is to hold no user, query or fragment: a secret is given as the token")
+    except (httpx.InvalidURL, UnicodeError):
+        raise ConfigError(UNREADABLE) from None
     return address.copy_with(path=address.path.rstrip("/") + "/score")
 
 
 def _check_token(token: str | None) -> None:
-    if token is not None and not _TOKEN.fullmatch(token):
-        raise ConfigError("the model's token is to be of visible ASCII characters, without spaces")
+    if token is not None and not is_token(token):
+        raise ConfigError(f"the model's token is to be {A_TOKEN}")
 
 
 def _check_numbers(
@@ -172,10 +167,12 @@ def _check_numbers(
 class _Client:
     """What a round of requests needs; see `open_model`."""
 
-    client: httpx.AsyncClient
+    transport: httpx.AsyncHTTPTransport
     address: httpx.URL
+    headers: httpx.Headers = attrs.field(repr=False)
     name: str
     token: str | None = attrs.field(repr=False)
+    token_hint: str
     nodes_per_request: int
     request_timeout_s: float
     total_timeout_s: float
@@ -242,9 +239,8 @@ class _Client:
         Raises:
             Trouble: there was no reply to speak of.
         """
-        one = self.nodes_per_request == 1
         questions = [score_request(op.query, op.node) for op in ops]
-        body = dumps(questions[0] if one else questions).encode()
+        body = dumps(questions).encode()
         async with self.slots:  # other rounds may be under way
             try:
                 async with asyncio.timeout(self.request_timeout_s):
@@ -254,11 +250,14 @@ class _Client:
                 raise Trouble(why, again=True, timed_out=True) from None
             except (httpx.HTTPError, OSError) as error:
                 raise _broken(error) from error
-        return read_reply(status, headers, reply, len(ops), one=one)
+        token_sent = self.token is not None
+        return read_reply(status, headers, reply, len(ops), token_sent=token_sent, token_hint=self.token_hint)
 
     async def send(self, body: bytes, most_bytes: int) -> tuple[int, httpx.Headers, bytes]:
         """Status, headers and body of a reply that is not too long."""
-        async with self.client.stream("POST", self.address, content=body) as reply:
+        request = httpx.Request("POST", self.address, headers=self.headers, content=body)
+        reply = await self.transport.handle_async_request(request)
+        async with aclosing(reply):
             read = bytearray()
             async for chunk in reply.aiter_raw():
                 read += chunk

@@ -1,7 +1,7 @@
 """What a reply to `POST /score` says: a rubric for each node, why one has none, or why there is no reply to speak of.
 
-Nothing in it is trusted. What a server wrote is quoted in an error only where it is an error text, made printable; a
-reasoning is cut, and left to whoever renders it.
+Nothing in it is trusted. What a server wrote is quoted in an error only where it is an error text, made printable, or a
+plain key; a reasoning is cut, and left to whoever renders it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ REPLY_BYTES_PER_NODE: Final = 16_384
 """What is read of a reply, for each node: a reasoning of the length above, all its characters escaped, and the rest."""
 
 _FIELDS: Final = frozenset(field.name for field in attrs.fields(Rubric))
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 
 
 class Trouble(Exception):
@@ -68,7 +69,7 @@ class _Status:
 # will pass. 500 is none of them: the same nodes would most likely break the same model again.
 _STATUSES: Final[Mapping[int, _Status]] = {
     400: _Status("cannot read the request", about_request=True),
-    401: _Status("does not accept the token: set the right one"),
+    401: _Status("does not accept the token"),
     403: _Status("does not let this token rate nodes: set another"),
     404: _Status("has no /score: correct its address"),
     405: _Status("takes no POST to /score: correct its address"),
@@ -83,7 +84,13 @@ _STATUSES: Final[Mapping[int, _Status]] = {
 
 
 def read_reply(
-    status: int, headers: Mapping[str, str], body: bytes, count: int, *, one: bool
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    count: int,
+    *,
+    token_sent: bool = True,
+    token_hint: str = "",
 ) -> Sequence[Result[Rubric, str]]:
     """The answer to each of `count` nodes, or why there is none, in their order.
 
@@ -92,18 +99,18 @@ def read_reply(
         headers: by their names in lower case.
         body: all of it.
         count: how many nodes were asked about.
-        one: whether one was asked about by itself, so that the answer is an object and not a list.
+        token_sent: whether a token was sent.
+        token_hint: what to do where the server accepts none; "" for words that fit anyone.
 
     Raises:
         Trouble: the reply as a whole is none.
     """
     if status != 200:
-        raise _not_ok(status, headers, body)
+        refused = _refused(token_hint, token_sent=token_sent)
+        raise _not_ok(status, headers, body, refused)
     data = _json(headers, body)
-    if one:
-        return [_node(data)]
     if not isinstance(data, list):
-        raise Trouble("answered several nodes with something that is not a list")
+        raise Trouble("answered a list of nodes with something that is not a list")
     if len(data) != count:
         raise Trouble(f"answered {count} nodes with a list of {len(data)}")
     return [_node(item) for item in data]
@@ -124,7 +131,12 @@ def _node(item: Any) -> Result[Rubric, str]:
 
 def _wrong(error: InvalidData) -> str:
     """The error's own text without what the server wrote, but for numbers."""
-    where = error.field if error.field in _FIELDS else "an answer" if error.field == "a rubric" else "a key"
+    if error.field in _FIELDS and error.value is MISSING:
+        return f"{error.field} is missing"
+    if isinstance(error.value, str) and error.field not in _FIELDS:  # quoted whole or not at all: it may hold a secret
+        key = error.value if _PLAIN_KEY.fullmatch(error.value) else "that stands there"
+        return f"the key {key} is not {error.allowed}"
+    where = error.field if error.field in _FIELDS else "an answer"
     plain = error.value is MISSING or error.value is None or isinstance(error.value, bool | int | float)
     return f"{where}: {str(error.value)[:20] if plain else 'what stands there'} is not {error.allowed}"
 
@@ -132,7 +144,9 @@ def _wrong(error: InvalidData) -> str:
 def _json(headers: Mapping[str, str], body: bytes) -> Any:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise Trouble(f"answered with {_quoted(kind) or 'something unnamed'} and not with application/json")
+        if not kind:
+            raise Trouble("sent its answer without a Content-Type: let it send application/json")
+        raise Trouble(f"answered with {_quoted(kind)} and not with application/json")
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise Trouble("compressed its answer, which it was not asked to")
     try:
@@ -141,11 +155,18 @@ def _json(headers: Mapping[str, str], body: bytes) -> Any:
         raise Trouble(f"answered with what is not {error.allowed}") from None
 
 
-def _not_ok(status: int, headers: Mapping[str, str], body: bytes) -> Trouble:
+def _refused(token_hint: str, *, token_sent: bool) -> str:
+    """What a 401 means."""
+    if token_sent:
+        return f"{_STATUSES[401].why}: {token_hint or 'set the right one'}"
+    return f"wants a token, and none was sent: {token_hint or 'set one'}"
+
+
+def _not_ok(status: int, headers: Mapping[str, str], body: bytes, refused: str) -> Trouble:
     if 300 <= status < 400:
         return Trouble(f"wants the question sent elsewhere (status {status}), which is not done: correct its address")
     known = _STATUSES.get(status, _Status("answered with a status that has no meaning here"))
-    why = f"{known.why} (status {status})"
+    why = f"{refused if status == 401 else known.why} (status {status})"
     if said := _error_text(headers, body):
         why += f": {said}"
     wait_s = retry_after_s(headers) if known.again else 0.0

@@ -174,7 +174,8 @@ class Conversation:
         """Wait until there is something for pygls to read, or time to import it."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._needs_client.wait(), self._alone_s)
+                async with asyncio.timeout(self._alone_s):  # `wait_for` of 3.11 may swallow being cancelled
+                    await self._needs_client.wait()
                 return
             if not self._waiting:
                 return

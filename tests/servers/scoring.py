@@ -120,6 +120,7 @@ WRONGS: dict[str, Callable[[list[Answer]], Reply]] = {
     "true for a number": _first(confidence=True),
     "null": lambda answers: _json([None, *answers[1:]]),
     "extra junk": _first(junk="more"),
+    "a key to be printed": lambda answers: _json([{**answers[0], "\x1b[31m" + "k" * 100: 1}, *answers[1:]]),
     "missing field": lambda answers: _json([{"relevance": 1}, *answers[1:]]),
     "long reasoning": _first(reasoning="long " * 1000),
     "surrogate": _first(reasoning="\ud800"),

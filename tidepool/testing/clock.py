@@ -15,11 +15,17 @@ from selectors import SelectorKey, SelectSelector
 
 
 class Deadlock(RuntimeError):
-    """Everything waits, and no timer runs that could end it: the program waits for what never comes."""
+    """Everything waits, and no timer runs that could end it: the program waits for what never comes.
+
+    What comes from a socket, a thread or a process never does: an interpreter waits by asyncio's timers alone here.
+    """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        super().__init__(f"everything waits for what never comes, after {seconds:g} s of virtual time")
+        super().__init__(
+            f"everything waits for what never comes, after {seconds:g} s of virtual time: "
+            "what is simulated is to wait by asyncio's timers alone"
+        )
 
 
 def virtual_loop() -> asyncio.SelectorEventLoop:

@@ -116,7 +116,8 @@ def it_ends(run: Run) -> str | None:
     if isinstance(run.ended, Deadlock | Endless):
         return str(run.ended)
     if run.seconds > run.may_take_s:
-        return f"it took {run.seconds:g} s, and everything it waited for took {run.may_take_s:g} s"
+        waited = f"it took {run.seconds:g} s, and everything it waited for took {run.may_take_s:g} s"
+        return f"{waited}: say how long the interpreters wait by themselves in `may_wait_s`, if they do"
     return None
 
 
