@@ -22,11 +22,11 @@ NODES = 1_000
 DELAY_S = 0.02
 RUNS = 9
 SHAPES = ((10, 4), (25, 2), (50, 4), (10, 8))
-"""Nodes a request and requests in flight; the first is the one with the target."""
+"""Nodes a request and requests in flight; (50, 4) is what `open_model` does unless told otherwise."""
 
 
 def main() -> bool:
-    """Print what each shape takes beside its ideal; answer whether the first meets the target."""
+    """Print what each shape takes beside its ideal; answer whether the median of each meets the target."""
     query = QueryContext("What breaks if I rename price?")
     ops = [RateNode(query, node(line)) for line in range(1, NODES + 1)]
     ratios = []
@@ -35,13 +35,13 @@ def main() -> bool:
             requests = math.ceil(NODES / nodes_per_request)
             ideal_s = math.ceil(requests / in_flight) * DELAY_S
             took_s = asyncio.run(seconds(url, ops, nodes_per_request, in_flight))
-            ratios.append(min(took_s) / ideal_s)
+            ratios.append(median(took_s) / ideal_s)
             print(
                 f"{requests} requests of {nodes_per_request} nodes, {in_flight} in flight: {ratios[-1]:.2f} (ideal "
                 f"{ideal_s * 1e3:.0f} ms, best {min(took_s) * 1e3:.0f} ms, median {median(took_s) * 1e3:.0f} ms)"
             )
-    print(f"{ratios[0]:.2f} times the ideal (at most {TARGET})")
-    return ratios[0] <= TARGET
+    print(f"{max(ratios):.2f} times the ideal at most (at most {TARGET})")
+    return max(ratios) <= TARGET
 
 
 async def seconds(url: str, ops: list[RateNode], nodes_per_request: int, in_flight: int) -> list[float]:
