@@ -104,10 +104,25 @@ def dumps(value: object, *, indent: int | None = None) -> str:
         InvalidData: it holds a number that JSON has none for.
     """
     try:
-        text = json.dumps(to_wire(value), ensure_ascii=False, allow_nan=False, indent=indent)
+        text = (_ENCODER if indent is None else _encoder(indent)).encode(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidData("JSON text", value, f"what JSON can say: {error}") from None
     return text.encode("utf-8", "backslashreplace").decode()  # a lone surrogate as the escape that JSON has for it
+
+
+def _to_plain(value: object) -> Any:
+    """What JSON has no word for, in its words; plain data is never asked about."""
+    plain = to_wire(value)
+    if plain is value:
+        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    return plain
+
+
+def _encoder(indent: int | None = None) -> json.JSONEncoder:
+    return json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=indent, default=_to_plain)
+
+
+_ENCODER: Final = _encoder()
 
 
 def parse(text: str | bytes) -> Any:
