@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from datetime import UTC, datetime
@@ -13,9 +14,11 @@ import pytest
 from returns.result import Failure, Result, Success
 
 from interpreters import heuristic, in_memory, stopped_clock
+from interpreters.edge.score_server import Limits
 from interpreters.gemma.breaker import Breaker, RequestFailed, guarded
 from interpreters.gemma.hybrid import as_fallback, hybrid
-from interpreters.gemma.model import open_model
+from interpreters.gemma.model import TOTAL_TIMEOUT_S, open_model
+from tests.score_client import NODE, get, post, served
 from tests.servers.scoring import rubric_of, scoring
 from tidepool.domain import NodeContext, QueryContext, Rubric, ScoutQuery, ScoutResponse, Status
 from tidepool.eff import AsyncHandler, Handler, attempt, each, lift, run_async
@@ -289,10 +292,127 @@ def test_rounds_that_nobody_waits_for_open_the_breaker() -> None:
     assert asked == [3, 3]
 
 
+def test_a_trial_that_never_ends_keeps_nobody_from_trying() -> None:
+    asked: list[int] = []
+
+    async def hanging_twice(ops: Sequence[RateNode]) -> Answers:
+        asked.append(len(ops))
+        if len(asked) == 1:
+            return [Failure(slow(op)) for op in ops]
+        if len(asked) == 2:
+            await asyncio.Event().wait()
+        return [Success(right(op)) for op in ops]
+
+    async def tried() -> Answers:
+        rate = guarded(hanging_twice, Breaker(cool_down_s=5))
+        await rate(nodes(3))
+        await asyncio.sleep(6)
+        trial = asyncio.ensure_future(rate(nodes(3)))
+        await asyncio.sleep(9)
+        assert all(isinstance(answer, Failure) for answer in await rate(nodes(3)))
+        await asyncio.sleep(2)
+        answers = await rate(nodes(3))
+        trial.cancel()
+        return answers
+
+    assert virtually(tried()) == [Success(right(op)) for op in nodes(3)]
+    assert asked == [3, 1, 1, 2]
+
+
+async def trials_at(rate: Model, model: Script, until_s: float) -> list[float]:
+    """When a model was asked that is offered a round each second."""
+    times: list[float] = []
+    for second in range(int(until_s)):
+        before = len(model.rounds)
+        await rate(nodes(1))
+        times += [second] * (len(model.rounds) - before)
+        await asyncio.sleep(1)
+    return times
+
+
+def test_pauses_double_up_to_ten_minutes_and_begin_anew_once_it_was_reached() -> None:
+    model = script(*[slow] * 8, right, slow, right)
+    times = virtually(trials_at(guarded(model.rate, Breaker(cool_down_s=30)), model, 2_762))
+    assert [after - before for before, after in itertools.pairwise(times)] == [
+        *[30, 60, 120, 240, 480, 600, 600, 600],  # the ninth reaches it
+        *[1, 30],  # it fails a second later, and is tried again
+    ]
+
+
+@pytest.mark.parametrize("cool_down_s", [0.0, 1e-9, float("inf")])
+def test_any_number_of_trials_in_vain_can_be_counted(cool_down_s: float) -> None:
+    model = script(*[slow] * 2_000)
+    answers = virtually(in_rounds(guarded(model.rate, Breaker(cool_down_s=cool_down_s)), [1] * 1_500))
+    assert all(isinstance(answer.failure(), RequestFailed) for (answer,) in answers)
+
+
+def test_a_model_whose_rounds_were_given_up_goes_by_its_name() -> None:
+    async def hanging(_: Sequence[RateNode]) -> Answers:
+        await asyncio.Event().wait()
+        return []
+
+    async def given_up() -> Answers:
+        rate = guarded(hanging, Breaker(failures=1, name="small"))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(5):
+                await rate(nodes(2))
+        return await rate(nodes(1))
+
+    (answer,) = virtually(given_up())
+    assert str(answer.failure()) == (
+        "small: is left alone for a while after it failed: did not answer before it was given up"
+    )
+
+
 @pytest.mark.parametrize("settings", [{"failures": 0}, {"cool_down_s": -1}, {"cool_down_s": float("nan")}])
 def test_a_breaker_that_could_never_work_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="opens after at least 1 failure"):
         Breaker(**settings)
+
+
+# Behind a server, which gives up on its own account.
+
+
+async def asked_four_times(scorer: AsyncHandler[Gemma], limits: Limits, patience_s: float) -> list[int | str]:
+    """What comes of requests, one after another: a reasoning, a status, or that the client left before."""
+    seen: list[int | str] = []
+    async with served(scorer, limits=limits) as url:
+        for _ in range(4):
+            try:
+                async with asyncio.timeout(patience_s):
+                    reply = await post(url, NODE)
+                seen.append(reply.json["reasoning"] if reply.status == 200 else reply.status)
+            except TimeoutError:
+                seen.append("left")
+                while b"in_flight 1.0" in (await get(url, "/metrics")).body:
+                    pass
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("total_timeout_s", "answer_timeout_s", "patience_s", "seen"),
+    [
+        (0.2, 20, 20, ["the fallback"] * 4),
+        (60, 0.2, 20, [503, 503, 503, "the fallback"]),
+        (60, 20, 0.2, ["left", "left", "left", "the fallback"]),
+    ],
+    ids=["the model's time-out", "the server's time-out", "the client leaves"],
+)
+def test_behind_a_server_a_model_that_hangs_is_left_to_its_fallback(
+    total_timeout_s: float, answer_timeout_s: float, patience_s: float, seen: list[int | str]
+) -> None:
+    async def ask(url: str) -> list[int | str]:
+        async with open_model(url, total_timeout_s=total_timeout_s) as rate:
+            scorer = hybrid(rate, heuristic())
+            return await asked_four_times(scorer, Limits(answer_timeout_s=answer_timeout_s), patience_s)
+
+    with scoring(then="hang") as server:
+        answers = asyncio.run(ask(server.url))
+    assert ["the fallback" if "(by the fallback: model did" in str(answer) else answer for answer in answers] == seen
+
+
+def test_a_server_waits_longer_than_a_model_takes_to_be_given_up() -> None:
+    assert Limits().answer_timeout_s > TOTAL_TIMEOUT_S
 
 
 # Whole explorations.

@@ -88,7 +88,7 @@ def test_a_request_holds_a_list_also_of_one_node(nodes_per_request: int) -> None
     (op,) = nodes(1)
     with scoring() as server:
         assert rated(server, [op], nodes_per_request=nodes_per_request) == [Success(right(op))]
-    assert [asked.one for asked in server.requests] == [False]
+    assert [asked.locations for asked in server.requests] == [(op.node.location,)]  # it can read no object
 
 
 def test_no_nodes_are_no_request() -> None:

@@ -1,4 +1,4 @@
-"""A scoring server that answers rightly or, on purpose, wrongly: see `WRONGS`.
+"""A scoring server that reads lists of nodes and answers rightly or, on purpose, wrongly: see `WRONGS`.
 
     with scoring("drop", "truncate") as server:               the first two requests go wrong, all after them are right
     with scoring(wrong_rate=0.3, seed=1, kinds=...) as server:   each request by chance, the same for the same seed
@@ -154,14 +154,12 @@ class Asked:
         locations: of the nodes that it asked about.
         done: a name of `WRONGS`.
         connection: which one it came over, from 0.
-        one: whether it was an object and not a list.
         in_flight: how many there were then, itself included.
     """
 
     locations: tuple[str, ...]
     done: str
     connection: int
-    one: bool
     in_flight: int
     headers: Mapping[str, str]
 
@@ -231,21 +229,15 @@ class ScoringServer:
         headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         if first.startswith("GET /log "):
             return Reply(json.dumps([attrs.asdict(asked) for asked in self.requests]).encode())
-        body = json.loads(await reader.readexactly(int(headers["content-length"])))
+        questions = json.loads(await reader.readexactly(int(headers["content-length"])))
         self._in_flight += 1
         try:
-            questions = [body] if isinstance(body, dict) else body
             done, locations = self.choose(), tuple(question["location"] for question in questions)
-            self.requests.append(
-                Asked(locations, done, connection, isinstance(body, dict), self._in_flight, {**headers, "": first})
-            )
+            self.requests.append(Asked(locations, done, connection, self._in_flight, {**headers, "": first}))
             self.asked.set()
             if self.delay_s:
                 await asyncio.sleep(self.delay_s)
-            answers = [rubric_of(question) for question in questions]
-            if isinstance(body, dict) and done == "right":
-                return _json(answers[0])
-            return WRONGS[done](answers)
+            return WRONGS[done]([rubric_of(question) for question in questions])
         finally:
             self._in_flight -= 1
 
