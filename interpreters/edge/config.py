@@ -185,7 +185,8 @@ async def open_scorer(
                 _open(asked, settings) as rate,
                 open_scorer(scorer.fallback, settings, tell=tell) as fallback,
             ):
-                yield hybrid(rate, fallback, Breaker(scorer.failures, scorer.cool_down_s), tell=tell)
+                breaker = Breaker(scorer.failures, scorer.cool_down_s, name=asked.name)
+                yield hybrid(rate, fallback, breaker, tell=tell)
         case ReplayScorer():
             from interpreters.replay import held_to, read_tape, scorer_from
 
