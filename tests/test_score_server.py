@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ import pytest
 from returns.result import Failure, Result, Success
 
 from interpreters.edge.score_server import Limits, Scorer, is_local_name
+from interpreters.edge.serve import LOG_DELAY_S, json_lines
 from interpreters.gemma.heuristic import heuristic
 from tests.score_client import (
     DEADLINE_S,
@@ -631,6 +633,29 @@ def test_what_does_not_end_in_time_is_told_so() -> None:
     with serving("--drain-timeout", "1") as command:
         asyncio.run(main(command))
         assert command.end() == 0
+
+
+def test_the_lines_of_requests_are_written_together_and_before_any_other_line_that_follows() -> None:
+    async def main() -> list[list[str]]:
+        stream = io.StringIO()
+        log = json_lines(stream)
+        seen: list[list[str]] = []
+
+        def look() -> None:
+            seen.append([json.loads(line)["event"] for line in stream.getvalue().splitlines()])
+
+        log("request", {"status": 200})
+        log("request", {"status": 200})
+        look()
+        log("scorer failed", {})
+        look()
+        log("request", {"status": 200})
+        await asyncio.sleep(2 * LOG_DELAY_S)
+        look()
+        return seen
+
+    together = ["request", "request", "scorer failed"]
+    assert asyncio.run(main()) == [[], together, [*together, "request"]]
 
 
 DEAF = """

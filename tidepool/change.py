@@ -40,7 +40,7 @@ class Target:
         return f"{self.container}.{self.name}" if self.container else self.name
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)  # what is prepared for a change is looked up once and more a node
 class Change:
     """A change to a codebase, as far as the question tells it.
 

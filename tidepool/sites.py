@@ -130,9 +130,16 @@ def classify(change: Change, node: NodeContext) -> Site:
     index = _FIRST_LINES.get(number, 2)
     if index >= len(lines) or not path.endswith(PYTHON):  # not cut as snippets are, or laid out as Python is
         index = next((index for index, line in enumerate(lines) if sought.find(line)), 0)
-    reading = _Reading(sought, lines, index, path, number, node.hover or "")
     hits = sought.find(lines[index])
+    if not hits and not node.hover and change.kind not in _WAKE and not sought.mentioned(lines):
+        return _nothing(path)  # most of what surrounds an answer, so it costs no reading
+    reading = _Reading(sought, lines, index, path, number, node.hover or "")
     return reading.most_telling(hits) if hits else reading.unmentioned()
+
+
+def _nothing(path: str, near: str = "") -> Site:
+    """No mention; the name is that of one nearby."""
+    return Site(SiteKind.NONE, Subject.NONE, near, in_test(path))
 
 
 @attrs.define(eq=False)
@@ -241,9 +248,9 @@ class _Reading:
     def unmentioned(self) -> Site:
         """What stands on a line that mentions none of the names in question."""
         if self.lens.names is None:
-            return self._nothing()
+            return _nothing(self.path)
         found = self._decorated() or self._as_the_server_says() or self._by_its_shape()
-        return found or self._nothing()
+        return found or _nothing(self.path, self._near())
 
     def _decorated(self) -> Site | None:
         """A decorator stands for the definition below it."""
@@ -300,10 +307,10 @@ class _Reading:
             return site._replace(subject=Subject.SIBLING)  # in the body of the target
         return site if site.kind in _WAKE.get(self.lens.kind, _NOTHING) else None
 
-    def _nothing(self) -> Site:
-        """No mention; the name is that of one nearby."""
-        near = next((hits[0][0] for line in self.lines if (hits := self.lens.find(line))), "")
-        return Site(SiteKind.NONE, Subject.NONE, near, in_test(self.path))
+    def _near(self) -> str:
+        """The first of the names in question that the snippet mentions, or ""."""
+        lines = self.lines if self.lens.mentioned(self.lines) else ()
+        return next((hits[0][0] for line in lines if (hits := self.lens.find(line))), "")
 
 
 LINES_READ: Final = 20

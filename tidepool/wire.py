@@ -162,7 +162,8 @@ def read_score_request(data: object) -> tuple[QueryContext, NodeContext]:
         InvalidData: it asks about nothing.
     """
     whole = read_object(data, _QUERY + _NODE, "a score request")
-    query, node = ({name: whole[name] for name in names} for names in (_QUERY, _NODE))
+    query = {name: whole[name] for name in _QUERY}
+    node = {name: whole[name] for name in _NODE}
     return from_wire(QueryContext, query), from_wire(NodeContext, node)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
@@ -52,6 +52,10 @@ class Lens:
     owner: str
     of_variants: bool
     of_class: bool
+
+    def mentioned(self, lines: Iterable[str]) -> bool:
+        """Whether any of these lines mentions any of the names."""
+        return self.names is not None and self.names.search("\n".join(lines)) is not None
 
     def find(self, line: str) -> list[re.Match[str]]:
         """Every mention of the most plausible of the names that a line mentions."""
