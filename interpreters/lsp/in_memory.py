@@ -1,7 +1,8 @@
 """`Lsp` answered by Python's own parser and a search for whole words, over files held in memory.
 
 It needs no server, no disk and no waiting: for tests, for examples, and as the floor that a language server must beat.
-A mention is any occurrence of the word in code, so namesakes mix; hover says nothing.
+A mention is any occurrence of the word in code, so namesakes mix; hover says nothing; what an edit breaks is what is
+mentioned and no longer defined.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tidepool.effects.lsp import (
     Call,
     Callers,
     Definition,
+    Diagnostic,
     DocumentSymbols,
     FindSymbol,
     Hover,
@@ -27,11 +29,13 @@ from tidepool.effects.lsp import (
     Place,
     References,
     Snippet,
+    Source,
     Subtypes,
     Symbol,
     SymbolKind,
     TextMentions,
     Unseen,
+    WhatIf,
 )
 from tidepool.errors import BadAnswer
 
@@ -59,6 +63,8 @@ def in_memory(files: Mapping[str, str]) -> Handler[Lsp]:
         | Callers.by(lambda op: codebase.callers(codebase.word(op.place)))
         | Snippet.by(lambda op: codebase.snippet(op.place))
         | TextMentions.by(lambda op: codebase.attributes(op.name))
+        | Source.by(lambda op: codebase.source(op.path))
+        | WhatIf.by(codebase.what_if)
         | Unseen.by(lambda op: ())
     )
 
@@ -133,6 +139,28 @@ class _Codebase:
     def _is_call(self, place: Place, name: str) -> bool:
         line = self.line(place)
         return re.match(r"\s*\(", line[place.column + len(name) :]) is not None and "def " not in line[: place.column]
+
+    def source(self, path: str) -> str:
+        if path not in self.lines:
+            raise BadAnswer(NAME, f"there is no file {path}")
+        return "\n".join(self.lines[path])
+
+    def what_if(self, op: WhatIf) -> tuple[Diagnostic, ...]:
+        """Mentions of what nothing defines any more under the edit."""
+        path = op.edit.path
+        after = op.edit.applied(self.source(path))
+        try:
+            kept = {symbol.name for symbol in _symbols(path, after.split("\n"), ast.parse(after, path).body, ())}
+        except SyntaxError as error:
+            raise BadAnswer(NAME, f"the edited {path} is not Python: {error.msg}") from error
+        kept |= {symbol.name for other in self.symbols if other != path for symbol in self.symbols[other]}
+        gone = {symbol.name: symbol.place for symbol in self.symbols[path] if symbol.name not in kept}
+        return tuple(
+            Diagnostic(place, "undefined", f"nothing defines {name}")
+            for name, own in sorted(gone.items())
+            for place in self.mentions(name)
+            if place != own and (op.paths is None or place.path in op.paths)
+        )
 
     def snippet(self, place: Place) -> str:
         self.line(place)

@@ -91,6 +91,55 @@ class Call:
     places: tuple[Place, ...]
 
 
+class Splice(NamedTuple):
+    """A stretch of a file's text and what stands there instead.
+
+    Attributes:
+        start: where it begins, in characters from the start of the text that `Source` answers.
+        end: where it ends, the first character that stays.
+        text: what replaces it; "" where it is only taken away.
+    """
+
+    start: int
+    end: int
+    text: str
+
+
+@attrs.frozen
+class Edit:
+    """A hypothetical change to the text of one file. It is never written to disk.
+
+    Attributes:
+        path: the file.
+        splices: from the start of the text to its end, none over another.
+    """
+
+    path: str
+    splices: tuple[Splice, ...]
+
+    def applied(self, text: str) -> str:
+        """The text as it would be."""
+        parts, kept_to = [], 0
+        for start, end, instead in self.splices:
+            parts += [text[kept_to:start], instead]
+            kept_to = end
+        return "".join([*parts, text[kept_to:]])
+
+
+class Diagnostic(NamedTuple):
+    """What a checker finds wrong at a place.
+
+    Attributes:
+        place: where, in the text as it is.
+        code: the rule's name, or "" where the checker gives none.
+        message: in its own words, on one line.
+    """
+
+    place: Place
+    code: str
+    message: str
+
+
 @operation
 class FindSymbol(Op[tuple[Symbol, ...]]):
     """Which definitions have a name like this one? Exact matches and whatever the server finds similar."""
@@ -162,6 +211,25 @@ class TextMentions(Op[tuple[Place, ...]]):
 
 
 @operation
+class Source(Op[str]):
+    """What is written in a file? All of it, its lines ended by line feeds."""
+
+    path: str
+
+
+@operation
+class WhatIf(Op[tuple[Diagnostic, ...]]):
+    """What would a checker newly find wrong if the file were edited so? Nothing is written; afterwards all is as before.
+
+    Only in the files of `paths`, or everywhere where that is None. Places are those of the text as it is: what stands
+    in the edited stretch is at its start.
+    """
+
+    edit: Edit
+    paths: tuple[str, ...] | None = None
+
+
+@operation
 class Unseen(Op[tuple[str, ...]]):
     """What could the server not see so far, and what else limits its answers? Each a clause, such as a file's name."""
 
@@ -177,6 +245,8 @@ Lsp: TypeAlias = (
     | Callers
     | Snippet
     | TextMentions
+    | Source
+    | WhatIf
     | Unseen
 )
 
@@ -229,6 +299,16 @@ def snippet(place: Place) -> Snippet:
 def text_mentions(name: str) -> TextMentions:
     """Where does the text of the codebase write `.name`?"""
     return TextMentions(name)
+
+
+def source(path: str) -> Source:
+    """What is written in a file?"""
+    return Source(path)
+
+
+def what_if(edit: Edit, paths: tuple[str, ...] | None = None) -> WhatIf:
+    """What would a checker newly find wrong if a file were edited so, in some files or everywhere?"""
+    return WhatIf(edit, paths)
 
 
 def unseen() -> Unseen:
