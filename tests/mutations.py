@@ -44,8 +44,26 @@ MUTATIONS: Final = (
     Mutation(
         "what could not be looked at leaves an answer complete",
         "tidepool/answer.py",
-        "Status.PARTIAL if left or limits else",
-        "Status.PARTIAL if left else",
+        "Status.PARTIAL if len(frontier) or limits else",
+        "Status.PARTIAL if len(frontier) else",
+    ),
+    Mutation(
+        "a finding is looked for in the next line",
+        EXPLORE,
+        "found = self.check.broken.get(node.lead.place.location)",
+        "found = self.check.broken.get(node.lead.place._replace(line=node.lead.place.line + 1).location)",
+    ),
+    Mutation(
+        "a check that failed is not told",
+        EXPLORE,
+        "        if not isinstance(error, Unsupported):\n",
+        "        if False:\n",
+    ),
+    Mutation(
+        "a change is checked that nobody wanted to be checked",
+        EXPLORE,
+        "        if self.query.verify:\n",
+        "        if True:\n",
     ),
     Mutation(
         "a failing round loses what was rated in it",

@@ -17,7 +17,7 @@ from tidepool.eff import AsyncHandler, Handler, run
 from tidepool.effects.gemma import Gemma, Model, RateNode
 from tidepool.effects.lsp import Hover, Lsp, Place
 from tidepool.errors import ModelFailure
-from tidepool.explore import UNTYPED
+from tidepool.rules import UNTYPED
 from tidepool.testing import Cast, Faults, Run
 
 NODE_FAILURES: Final = ("it did not rate a node", "it answered nonsense")

@@ -21,7 +21,7 @@ from tests.mutations import MUTATIONS, Mutation, found, mutated
 from tests.simulate import main
 from tests.simulated import cast_of, model_in_front, plain, remembered
 from tidepool.change import read_change
-from tidepool.domain import NodeContext, QueryContext, Rubric, ScoutQuery, ScoutResponse, Status
+from tidepool.domain import NodeContext, QueryContext, Rubric, ScoutQuery, ScoutResponse, Status, Verdict
 from tidepool.eff import AsyncHandler, Eff, Handler, attempt, run_async
 from tidepool.effects.gemma import RateNode
 from tidepool.effects.lsp import FindSymbol, Lsp, Place, References, Snippet, snippet
@@ -176,6 +176,23 @@ def hides_that_the_scorer_failed(query: ScoutQuery) -> Eff[Exploring, ScoutRespo
         return failed.answer
 
 
+def verifies_what_it_does_not_know(query: ScoutQuery) -> Eff[Exploring, ScoutResponse]:
+    response = yield from explore(query)
+    sure = tuple(attrs.evolve(pointer, verdict=Verdict.VERIFIED) for pointer in response.pointers)
+    return attrs.evolve(response, pointers=sure)
+
+
+def checks_what_nobody_wanted_checked(query: ScoutQuery) -> Eff[Exploring, ScoutResponse]:
+    return (yield from explore(attrs.evolve(query, verify=True)))
+
+
+def makes_more_of_what_a_checker_says(query: ScoutQuery) -> Eff[Exploring, ScoutResponse]:
+    response = yield from explore(query)
+    worse = (attrs.evolve(pointer, relevance=1) for pointer in response.pointers)
+    verified = tuple(worse) if any(it.verdict is Verdict.VERIFIED for it in response.pointers) else response.pointers
+    return attrs.evolve(response, pointers=verified)
+
+
 def says_nothing_of_the_server(query: ScoutQuery) -> Eff[Exploring, ScoutResponse]:
     response = yield from explore(query)
     return attrs.evolve(response, summary="Fine.")
@@ -208,6 +225,9 @@ def works_on_when_cancelled(query: ScoutQuery) -> Eff[Exploring, ScoutResponse]:
         (spends_more, "the budget is kept"),
         (asks_twice, "nothing is rated twice"),
         (forgets_what_was_rated, "what was rated is kept"),
+        (verifies_what_it_does_not_know, "verified means checked"),
+        (checks_what_nobody_wanted_checked, "verified means checked"),
+        (makes_more_of_what_a_checker_says, "what was rated is kept"),
         (hides_that_the_scorer_failed, "what is lost is said"),
         (says_nothing_of_the_server, "what is lost is said"),
         (looks_for_itself, "every error is documented"),

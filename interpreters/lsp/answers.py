@@ -14,22 +14,19 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import attrs
 
 from interpreters.lsp.codebase import Codebase
 from interpreters.lsp.columns import Columns
+from interpreters.lsp.fields import each, field, listed, position
 from tidepool.effects.lsp import Call, Place, Symbol, SymbolKind
-from tidepool.errors import InvalidData
-
-T = TypeVar("T")
 
 MOST: Final = 20_000  # places, or symbols, of one answer: nobody reads as many, and a server that lies sends millions
 MAX_HOVER: Final = 8_000  # characters of what a hover quotes; nobody reads on, and what it is cleaned by takes time
-_MAX_NUMBER: Final = 2**31 - 1  # of a line or a column: the protocol's `uinteger`
 
 KINDS: Final[Mapping[int, SymbolKind]] = MappingProxyType(
     {
@@ -82,55 +79,55 @@ class Answers:
 
     def places(self, result: Any) -> tuple[Place, ...]:
         """Of `Location | Location[] | LocationLink[] | null`."""
-        locations = [result] if isinstance(result, dict) else _list(result, "result")
-        return _sorted(place for place in _each(locations, self._location, "result") if place is not None)
+        locations = [result] if isinstance(result, dict) else listed(result, "result")
+        return _sorted(place for place in each(locations, self._location, "result") if place is not None)
 
     def found(self, result: Any) -> tuple[Symbol, ...]:
         """Of `SymbolInformation[] | WorkspaceSymbol[] | null`."""
-        symbols = _each(_list(result, "result"), self._information, "result")
+        symbols = each(listed(result, "result"), self._information, "result")
         return _ordered(symbol for symbol in symbols if symbol is not None)
 
     def outline(self, result: Any, path: str) -> tuple[Symbol, ...]:
         """Of `DocumentSymbol[] | SymbolInformation[] | null`."""
-        items = _list(result, "result")
+        items = listed(result, "result")
         if items and isinstance(items[0], dict) and "location" in items[0]:
             return self.found(items)
         return _ordered(self._nested(items, path))
 
     def items(self, result: Any) -> list[Item]:
         """Of `TypeHierarchyItem[] | CallHierarchyItem[] | null`."""
-        return _each(_list(result, "result"), self._item, "result")
+        return each(listed(result, "result"), self._item, "result")
 
     def calls(self, result: Any) -> list[Call]:
         """Of `CallHierarchyIncomingCall[] | null`."""
-        listed = sorted(_list(result, "result"), key=_where)  # the same ones have room, in whatever order they come
-        return [call for call in _each(listed, self._call, "result") if call is not None]
+        calls = sorted(listed(result, "result"), key=_where)  # the same ones have room, in whatever order they come
+        return [call for call in each(calls, self._call, "result") if call is not None]
 
     def hover(self, result: Any) -> str | None:
         """Of `Hover | null`."""
         if result is None:
             return None
-        contents = _field(result, "contents", object)
+        contents = field(result, "contents", object)
         parts = contents[:_MAX_PARTS] if isinstance(contents, list) else [contents]
-        text = "\n\n".join(part for part in _each(parts, _hover_text, "contents") if part)
+        text = "\n\n".join(part for part in each(parts, _hover_text, "contents") if part)
         return _beginning(text) or None
 
     def _location(self, location: Any) -> Place | None:
         """Of a location, or of the target of a link."""
         link = isinstance(location, dict) and "targetUri" in location
-        path = self._codebase.path(_field(location, "targetUri" if link else "uri", str))
-        extent = _field(location, "targetSelectionRange" if link else "range", dict)
+        path = self._codebase.path(field(location, "targetUri" if link else "uri", str))
+        extent = field(location, "targetSelectionRange" if link else "range", dict)
         return None if path is None else self._start(path, extent)
 
     def _information(self, symbol: Any) -> Symbol | None:
-        location = _field(symbol, "location", dict)
-        path = self._codebase.path(_field(location, "uri", str))
+        location = field(symbol, "location", dict)
+        path = self._codebase.path(field(location, "uri", str))
         if path is None:
             return None
-        if not (name := _field(symbol, "name", str)):
+        if not (name := field(symbol, "name", str)):
             return None
-        extent = _field(location, "range", dict)
-        given = None if symbol.get("containerName") is None else _field(symbol, "containerName", str)
+        extent = field(location, "range", dict)
+        given = None if symbol.get("containerName") is None else field(symbol, "containerName", str)
         container = within_file(given or "", path, name)
         return Symbol(name, _kind(symbol), container, self._start(path, extent), *_lines(extent))
 
@@ -149,32 +146,32 @@ class Answers:
                     yield symbol
                 if (children := item.get("children")) is not None:
                     within = container if symbol is None else symbol.qualified_name
-                    left.append((within, _list(children, "children")))
+                    left.append((within, listed(children, "children")))
 
     def _definition(self, item: Any, path: str, container: str) -> Symbol | None:
-        if not (name := _field(item, "name", str)):
+        if not (name := field(item, "name", str)):
             return None
-        place = self._start(path, _field(item, "selectionRange", dict))
-        return Symbol(name, _kind(item), container, place, *_lines(_field(item, "range", dict)))
+        place = self._start(path, field(item, "selectionRange", dict))
+        return Symbol(name, _kind(item), container, place, *_lines(field(item, "range", dict)))
 
     def _item(self, item: Any) -> Item:
-        path = self._codebase.path(_field(item, "uri", str))
+        path = self._codebase.path(field(item, "uri", str))
         return Item(None if path is None else self._definition(item, path, ""), item)
 
     def _call(self, call: Any) -> Call | None:
-        caller = self._item(_field(call, "from", dict)).symbol
+        caller = self._item(field(call, "from", dict)).symbol
         if caller is None:
             return None
-        extents, left_out = first([{"range": it} for it in _field(call, "fromRanges", list)], self._room)
+        extents, left_out = first([{"range": it} for it in field(call, "fromRanges", list)], self._room)
         extents = [it["range"] for it in extents]
         self._room -= len(extents)
         self.left_out += left_out
-        places = _sorted(_each(extents, lambda extent: self._start(caller.place.path, extent), "fromRanges"))
+        places = _sorted(each(extents, lambda extent: self._start(caller.place.path, extent), "fromRanges"))
         last_line = max([caller.last_line, *(place.line for place in places)])  # a module's range may be its first line
         return Call(attrs.evolve(caller, last_line=last_line), places)
 
     def _start(self, path: str, extent: Any) -> Place:
-        line, column = _position(extent, "start")
+        line, column = position(extent, "start")
         return Place(path, line + 1, self._columns.heard(path, line + 1, column))
 
 
@@ -233,7 +230,7 @@ def _hover_text(part: Any) -> str:
     """The text of `MarkupContent | MarkedString`."""
     if isinstance(part, str):
         return _unmarked(_beginning(part))
-    value = _beginning(_field(part, "value", str))
+    value = _beginning(field(part, "value", str))
     return value.strip() if part.get("kind") == "plaintext" or "language" in part else _unmarked(value)
 
 
@@ -246,29 +243,14 @@ def _unmarked(markdown: str) -> str:
 
 
 def _kind(symbol: Mapping[str, Any]) -> SymbolKind:
-    return KINDS.get(_field(symbol, "kind", int), SymbolKind.OTHER)
+    return KINDS.get(field(symbol, "kind", int), SymbolKind.OTHER)
 
 
 def _lines(extent: Any) -> tuple[int, int]:
     """The first and the last line that a range covers, from 1; where it ends before a line, that is not covered."""
-    first, _ = _position(extent, "start")
-    last, column = _position(extent, "end")
+    first, _ = position(extent, "start")
+    last, column = position(extent, "end")
     return first + 1, last if last > first and column == 0 else last + 1
-
-
-def _position(extent: dict[str, Any], which: str) -> tuple[int, int]:
-    """The line and the column that a range starts or ends at, both from 0.
-
-    An answer holds them by the ten thousand: they are looked at one by one only where they are not as they should be.
-    """
-    try:
-        line, column = extent[which]["line"], extent[which]["character"]
-        if type(line) is int is type(column) and 0 <= line <= _MAX_NUMBER and 0 <= column <= _MAX_NUMBER:
-            return line, column
-    except (KeyError, TypeError):
-        pass
-    position = _field(extent, which, dict)
-    return _number(position, "line"), _number(position, "character")
 
 
 def _sorted(places: Iterable[Place]) -> tuple[Place, ...]:
@@ -278,42 +260,3 @@ def _sorted(places: Iterable[Place]) -> tuple[Place, ...]:
 def _ordered(symbols: Iterable[Symbol]) -> tuple[Symbol, ...]:
     """By place; of two at one place the one that holds the other comes first."""
     return tuple(sorted(set(symbols), key=lambda it: (it.place, -it.last_line, it.container, it.name, it.kind)))
-
-
-def _each(items: list[Any], read: Callable[[Any], T], what: str) -> list[T]:
-    read_items: list[T] = []
-    try:
-        for item in items:
-            read_items.append(read(item))  # noqa: PERF401 - how many have been read tells which one is wrong
-    except InvalidData as error:
-        raise InvalidData(f"{what}[{len(read_items)}].{error.field}", error.value, error.allowed) from None
-    return read_items
-
-
-def _list(value: Any, what: str) -> list[Any]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise InvalidData(what, value, "a list or null")
-    return value
-
-
-def _field(value: Any, name: str, kind: type[T]) -> T:
-    if not isinstance(value, dict):
-        raise InvalidData(name, value, "in an object")
-    found = value.get(name)
-    if not isinstance(found, kind) or isinstance(found, bool):
-        raise InvalidData(name, found, _CALLED[kind])
-    return found
-
-
-def _number(value: dict[str, Any], name: str) -> int:
-    number = _field(value, name, int)
-    if not 0 <= number <= _MAX_NUMBER:
-        raise InvalidData(name, number, "a whole number from 0 up")
-    return number
-
-
-_CALLED: Final[Mapping[type, str]] = {
-    str: "text", int: "a whole number", dict: "an object", list: "a list", object: "given",
-}  # fmt: skip

@@ -40,12 +40,16 @@ class Text:
 
     Attributes:
         lines: ended by line feed, carriage return or both, as the protocol counts them.
+        ended: whether the last of them is.
+        broken: whether it is not UTF-8: what is not is read as U+FFFD.
         stamp: what tells whether the file has changed since.
         weight: what it counts against the cache, in bytes.
     """
 
     lines: list[str]
+    ended: bool
     ascii: bool
+    broken: bool
     stamp: tuple[int, int, int]
     weight: int
 
@@ -76,7 +80,7 @@ class Codebase:
         except KeyError:
             if len(self._paths) >= _MAX_PATHS:
                 self._paths.clear()
-            path = self._paths[uri] = self._owned(_local(uri))
+            path = self._paths[uri] = self._owned(local(uri))
             return path
 
     def uri(self, path: str) -> str:
@@ -108,6 +112,17 @@ class Codebase:
             raise _unreadable(path, error) from error
         self._remember(full, read)
         return read
+
+    def source(self, path: str) -> str:
+        """All that is written in a file, its lines ended by line feeds; a byte order mark is its first character.
+
+        Servers count columns with the mark, and so do places.
+
+        Raises:
+            BadAnswer: as `text`.
+        """
+        text = self.text(path)
+        return "\n".join([*text.lines, ""] if text.ended else text.lines)
 
     def snippet(self, place: Place) -> str:
         """The line of a place with the two before and the two after it, long ones cut around the place.
@@ -187,7 +202,7 @@ def uri_of(full: str | Path) -> str:
     return "file://" + quote_from_bytes(os.fsencode(full))
 
 
-def _local(uri: str) -> str | None:
+def local(uri: str) -> str | None:
     """The absolute path that an address stands for, if it stands for a file of this machine."""
     try:
         parts = urlsplit(uri)
@@ -213,10 +228,12 @@ def _read(full: str) -> Text:
         data = file.read(MAX_FILE_BYTES + 1) or b""
     if len(data) > MAX_FILE_BYTES:
         raise OSError(None, f"it is larger than {MAX_FILE_BYTES // 2**20} MiB")
-    lines = data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if lines[-1] == "":
+    text = data.decode("utf-8", "replace")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if ended := lines[-1] == "":
         lines.pop()
-    return Text(lines, data.isascii(), _stamp(status), 2 * len(data) + 64 * len(lines))
+    broken = "\ufffd" in text and text.encode() != data
+    return Text(lines, ended, data.isascii(), broken, _stamp(status), 2 * len(data) + 64 * len(lines))
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int]:

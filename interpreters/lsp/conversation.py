@@ -104,10 +104,11 @@ class Conversation:
             if answer.cancelled():
                 self.notify("$/cancelRequest", {"id": msg_id})
 
-    def prepare(self, method: str, params: Any) -> None:
-        """Ask something whose answer is worth nothing but the server's having worked it out."""
+    def prepare(self, method: str, params: Any) -> asyncio.Future[Any]:
+        """Ask something whose answer is worth nothing but the server's having worked it out; not to be cancelled."""
         _, answer = self._request(method, params)
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return answer
 
     def notify(self, method: str, params: Any) -> None:
         """Tell the server something it does not answer."""

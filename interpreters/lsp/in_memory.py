@@ -14,6 +14,7 @@ from typing import Final
 
 import attrs
 
+from interpreters.lsp.text import words_in
 from tidepool.domain import LINES_AROUND
 from tidepool.eff import Handler
 from tidepool.effects.lsp import (
@@ -36,6 +37,7 @@ from tidepool.effects.lsp import (
     TextMentions,
     Unseen,
     WhatIf,
+    Written,
 )
 from tidepool.errors import BadAnswer
 
@@ -62,7 +64,7 @@ def in_memory(files: Mapping[str, str]) -> Handler[Lsp]:
         | Subtypes.by(lambda op: codebase.subtypes(codebase.word(op.place)))
         | Callers.by(lambda op: codebase.callers(codebase.word(op.place)))
         | Snippet.by(lambda op: codebase.snippet(op.place))
-        | TextMentions.by(lambda op: codebase.attributes(op.name))
+        | TextMentions.by(codebase.written)
         | Source.by(lambda op: codebase.source(op.path))
         | WhatIf.by(codebase.what_if)
         | Unseen.by(lambda op: ())
@@ -104,8 +106,12 @@ class _Codebase:
             for found in (word.finditer(line.partition("#")[0]) if name else ())
         )
 
-    def attributes(self, name: str) -> tuple[Place, ...]:
-        return tuple(place for place in self.mentions(name) if self.line(place)[: place.column].rstrip().endswith("."))
+    def written(self, op: TextMentions) -> tuple[Written, ...]:
+        return tuple(
+            found
+            for path in sorted(self.lines)
+            for found in words_in(path, "\n".join(self.lines[path]), op.words, op.writings)
+        )
 
     def subtypes(self, name: str) -> tuple[Symbol, ...]:
         head = re.compile(rf"class\s+\w+\s*\(.*\b{re.escape(name)}\b")

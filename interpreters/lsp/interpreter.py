@@ -17,9 +17,11 @@ import attrs
 from interpreters.lsp.answers import MOST, Answers, Item, first
 from interpreters.lsp.codebase import uri_of
 from interpreters.lsp.columns import Columns
+from interpreters.lsp.fields import blaming
 from interpreters.lsp.plain import plain
 from interpreters.lsp.session import Session
-from interpreters.lsp.text import lines_that_write
+from interpreters.lsp.text import find_words
+from interpreters.lsp.what_if import newly_wrong
 from tidepool.eff import AsyncHandler
 from tidepool.effects.lsp import (
     Call,
@@ -33,15 +35,16 @@ from tidepool.effects.lsp import (
     Place,
     References,
     Snippet,
+    Source,
     Subtypes,
     Symbol,
     TextMentions,
     Unseen,
+    WhatIf,
+    Written,
 )
-from tidepool.errors import BadAnswer
 
 NAMED: Final = 3  # of the files, or folders, that were not read; the others are counted
-_NONSENSE: Final = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
 _ANSWERED: Final[Mapping[str, str]] = MappingProxyType(
     {
         "textDocument/references": "mentions of what stands at",
@@ -71,6 +74,8 @@ def language_server(session: Session) -> AsyncHandler[Lsp]:
         | Callers.by_async(asked.callers)
         | Snippet.by(lambda op: session.codebase.snippet(op.place))
         | TextMentions.by_async(asked.text_mentions)
+        | Source.by(lambda op: session.codebase.source(op.path))
+        | WhatIf.by_async(lambda op: newly_wrong(session, op.edit, op.paths))
         | Unseen.by_async(asked.unseen)
     )
 
@@ -91,9 +96,9 @@ class _Asked:
             self.session.has_found_something()
         return found
 
-    async def text_mentions(self, op: TextMentions) -> tuple[Place, ...]:
+    async def text_mentions(self, op: TextMentions) -> tuple[Written, ...]:
         root, suffixes = self.session.codebase.root, self.session.server.suffixes
-        return await asyncio.to_thread(lines_that_write, root, suffixes, op.name)
+        return await asyncio.to_thread(find_words, root, suffixes, op.words, op.writings)
 
     async def unseen(self, _: Unseen) -> tuple[str, ...]:
         unread = await asyncio.shield(self.session.unread())
@@ -172,14 +177,11 @@ class _Asked:
         session = self.session
         result = await session.ask(method, asks, about, whole=whole)
         answers = Answers(session.codebase, session.encoding)
-        try:
+        with blaming(session.server.name, method):
             if isinstance(result, list) and len(result) > MOST:  # in a thread: millions take seconds
                 root_uri = uri_of(session.codebase.root) + "/"
                 result, answers.left_out = await asyncio.to_thread(first, result, MOST, root_uri)
             answer = read(answers, result)
-        except _NONSENSE as error:  # what no reader foresaw as well: the data is the server's
-            why = plain(str(error)) or type(error).__name__
-            raise BadAnswer(session.server.name, f"answered {method} with nonsense: {why}") from error
         if answers.left_out:
             session.left_out[f"{_ANSWERED.get(method, method)} {_subject(asks, about)}"] = answers.left_out
         return answer

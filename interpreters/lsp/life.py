@@ -20,7 +20,9 @@ from interpreters.lsp.columns import UNITS
 from interpreters.lsp.conversation import Conversation
 from interpreters.lsp.framing import Lost, TimedOut
 from interpreters.lsp.process import ServerProcess, undisturbed
+from interpreters.lsp.reports import Unedited
 from interpreters.lsp.servers import Server
+from interpreters.lsp.stamps import Stamps
 from tidepool.errors import BadAnswer, InterpreterError, Unavailable
 
 _WARM_UP: Final = {"query": "no name is like this one 0"}
@@ -36,12 +38,13 @@ PROVIDERS: Final[Mapping[str, str]] = {
     "textDocument/implementation": "implementationProvider",
     "textDocument/prepareTypeHierarchy": "typeHierarchyProvider",
     "textDocument/prepareCallHierarchy": "callHierarchyProvider",
+    "textDocument/diagnostic": "diagnosticProvider",
+    "workspace/diagnostic": "diagnosticProvider",
 }
 """By which of its capabilities a server says that it knows a method."""
 
 _CAPABILITIES: Final[Mapping[str, Any]] = {
     "workspace": {"symbol": {}, "workspaceFolders": True, "didChangeConfiguration": {}},
-    "window": {"workDoneProgress": True},
     "textDocument": {
         "callHierarchy": {},
         "definition": {"linkSupport": False},
@@ -87,23 +90,50 @@ class Life:
         began_s: when, on the event loop's clock.
         proven: whether it has shown that it sees the codebase.
         settling: held while it is waited for.
+        unedited: what it finds wrong in the codebase as it is, as far as that was asked.
+        stamps: which files it may have read, and how they were.
     """
 
-    def __init__(self, launch: Launch, process: ServerProcess, conversation: Conversation, capabilities: Any) -> None:
+    def __init__(
+        self,
+        launch: Launch,
+        process: ServerProcess,
+        conversation: Conversation,
+        capabilities: Mapping[str, Any],
+        warming: asyncio.Future[Any] | None,
+        stamps: Stamps,
+    ) -> None:
         self.process = process
         self.conversation = conversation
         self.encoding = _encoding(launch.server.name, capabilities)
         self.began_s = asyncio.get_running_loop().time()
         self.proven = False
         self.settling = asyncio.Lock()
+        self.unedited = Unedited()
+        self.stamps = stamps
         self._launch = launch
         self._capabilities = capabilities
+        self._warming = warming
         self._opened: OrderedDict[str, None] = OrderedDict()
 
     def knows(self, method: str) -> bool:
         """Whether the server says that it can answer a method."""
         provider = PROVIDERS.get(method)
         return provider is None or bool(self._capabilities.get(provider)) or method in self.conversation.offered
+
+    @property
+    def checks_all(self) -> str | None:
+        """Under which identifier the server checks the whole codebase, maybe ""; None where it does not."""
+        provider = self._capabilities.get("diagnosticProvider")
+        if not isinstance(provider, Mapping) or not provider.get("workspaceDiagnostics"):
+            return None
+        identifier = provider.get("identifier")
+        return identifier if isinstance(identifier, str) else ""
+
+    async def warmed(self, timeout_s: float) -> None:
+        """Wait until the server has answered the question that nobody needed, or has failed to in time."""
+        if self._warming is not None:
+            await asyncio.wait([self._warming], timeout=timeout_s)
 
     async def ask(self, method: str, params: Any, timeout_s: float, about: str | None = None) -> Any:
         """The server's answer, as `Conversation.ask` has it.
@@ -175,13 +205,15 @@ async def begin(launch: Launch) -> Life:
 
 async def _greet(launch: Launch, process: ServerProcess) -> Life:
     server = launch.server
+    stamps = Stamps()
     conversation = Conversation(process, server.name, launch.settings)
+    warming: asyncio.Future[Any] | None = None
     try:
         greeting = asyncio.ensure_future(conversation.ask("initialize", _initialize(launch), launch.start_timeout_s))
         if server.pipelines_start:
             await asyncio.sleep(0)  # for the greeting to be written
             conversation.notify("initialized", {})
-            conversation.prepare("workspace/symbol", _WARM_UP)
+            warming = conversation.prepare("workspace/symbol", _WARM_UP)
         launch.meanwhile()
         result = await greeting
         if not isinstance(result, dict) or not isinstance(capabilities := result.get("capabilities"), dict):
@@ -190,7 +222,7 @@ async def _greet(launch: Launch, process: ServerProcess) -> Life:
             conversation.notify("initialized", {})
         if launch.settings:
             conversation.notify("workspace/didChangeConfiguration", {"settings": launch.settings})
-        return Life(launch, process, conversation, capabilities)
+        return Life(launch, process, conversation, capabilities, warming, stamps)
     except Lost:
         await process.ends_by_itself()
         await _part(process, conversation)
@@ -220,13 +252,15 @@ def _initialize(launch: Launch) -> dict[str, Any]:
     root = launch.codebase.root
     asks = {**_CAPABILITIES["workspace"], "configuration": bool(launch.settings)}
     encodings = {"positionEncodings": list(launch.server.position_encodings)}
+    # One whose first answers are complete is not waited for, and what it tells of its work only costs time.
+    progress = {"workDoneProgress": not launch.server.first_answers_complete}
     return {
         "processId": os.getpid(),  # many servers end by themselves when this process does
         "clientInfo": {"name": "tidepool"},
         "rootPath": str(root),
         "rootUri": uri_of(root),
         "workspaceFolders": [{"uri": uri_of(root), "name": root.name or "root"}],
-        "capabilities": {**_CAPABILITIES, "workspace": asks, "general": encodings},
+        "capabilities": {**_CAPABILITIES, "workspace": asks, "window": progress, "general": encodings},
         "initializationOptions": launch.options,
     }
 

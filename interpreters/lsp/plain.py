@@ -16,13 +16,22 @@ def plain(text: str | bytes, most: int = 300) -> str:
     """
     end = text[-max(most, _MOST_READ) :]
     decoded = end.decode("utf-8", "replace") if isinstance(end, bytes) else end
-    visible = "".join(char if char.isprintable() else " " for char in _ESCAPES.sub("", decoded))
+    visible = decoded if decoded.isprintable() else _visible(decoded)
     line = " ".join(visible.split())
     return line if len(line) <= most else "…" + line[len(line) + 1 - most :]
 
 
-def quote(text: str | bytes, most: int = 80) -> str:
-    """The beginning of a text, made plain, in quotation marks."""
+def _visible(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in _ESCAPES.sub("", text))
+
+
+def opening(text: str | bytes, most: int) -> str:
+    """The beginning of a text, made plain; the end of one that is longer than `most` characters is left out."""
     beginning = text[:_MOST_READ]
     line = plain(beginning, most=len(beginning) + 1)
-    return f"`{line}`" if len(line) <= most else f"`{line[: most - 1]}…`"
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def quote(text: str | bytes, most: int = 80) -> str:
+    """The beginning of a text, made plain, in quotation marks."""
+    return f"`{opening(text, most)}`"

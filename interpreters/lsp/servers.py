@@ -62,6 +62,8 @@ class Server:
             or of the one that runs this.
         obeys: files of the codebase in which it may be told of another program to run, whatever it was told before,
             and the tables of each TOML file that hold its settings.
+        checks_unsaved: whether it can be asked what it finds wrong, in files that were never opened too, and answers of
+            text that was never saved.
         idles_at_exit: whether after `shutdown` it only frees its memory, page by page: that is not waited for.
         caveat: what a person should know about its answers.
     """
@@ -79,6 +81,7 @@ class Server:
     pipelines_start: bool = False
     runs_python: bool = False
     obeys: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType({})
+    checks_unsaved: bool = False
     idles_at_exit: bool = False
     caveat: str | None = None
 
@@ -106,6 +109,7 @@ TY: Final = Server(
     },
     first_answers_complete=True,
     pipelines_start=True,
+    checks_unsaved=True,
     idles_at_exit=True,
 )
 

@@ -23,6 +23,7 @@ from interpreters.lsp.life import Launch, Life, begin
 from interpreters.lsp.project import Unread, check_root, find_environment, landmarks, search_path, unread
 from interpreters.lsp.readiness import size, wait_until_read
 from interpreters.lsp.servers import TY, Server, check_trusted, fill, find_command, told_of
+from interpreters.lsp.turns import Turns
 from tidepool.errors import BadAnswer, InterpreterError, Unavailable, Unsupported
 
 MAX_IN_FLIGHT: Final = 64  # requests at a time: more only wait in the server's queue, and in its memory
@@ -97,10 +98,12 @@ class Session:
         server: which one.
         codebase: its files.
         left_out: how many places or symbols of an answer were not looked at, by what they are.
+        turns: who asks about the codebase as it is asks together with others; who edits it in memory is alone.
     """
 
     def __init__(self, launch: Launch, request_timeout_s: float) -> None:
         self.left_out: dict[str, int] = {}
+        self.turns = Turns()
         self.server = launch.server
         self.codebase = launch.codebase
         self._launch = launch
@@ -135,7 +138,7 @@ class Session:
 
     async def start(self) -> None:
         """Start the server."""
-        await self._living()
+        await self.living()
 
     def unread(self) -> asyncio.Future[Unread]:
         """The source files and folders that are passed over; the first call begins to look for them, in a thread."""
@@ -164,19 +167,31 @@ class Session:
             BadAnswer: it answered nonsense.
             Unsupported: it does not know the method.
         """
+        async with self.turns:
+            while True:
+                life = await self.living()
+                try:
+                    return await self.ask_once(life, method, params, about, whole=whole)
+                except Lost:
+                    continue
+
+    async def ask_once(
+        self, life: Life, method: str, params: Any, about: str | None = None, *, whole: bool = False
+    ) -> Any:
+        """The answer of a server in one of its lives, as `ask` has it; for whoever has taken a turn.
+
+        Raises:
+            Lost: that life is over.
+        """
+        if not life.knows(method):
+            raise Unsupported(self.server.name, f"does not offer {method}: name another language server for this")
         pauses_s = iter(_AGAIN_AFTER_S)
         async with self._slots:
             while True:
-                life = await self._living()
-                if not life.knows(method):
-                    why = f"does not offer {method}: name another language server for this"
-                    raise Unsupported(self.server.name, why)
                 try:
                     if whole and not self.server.first_answers_complete:
                         await self._settle(life)
                     answer = await life.ask(method, params, self._request_timeout_s, about)
-                except Lost:
-                    continue
                 except Postponed:
                     if (pause_s := next(pauses_s, None)) is None:
                         raise
@@ -187,6 +202,32 @@ class Session:
                     self._silences = 0
                     return answer
 
+    async def living(self) -> Life:
+        """The running server; if it crashed it is started again, once.
+
+        Raises:
+            InterpreterError: it is not started again.
+        """
+        life = self._life
+        if life is not None and life.conversation.lost is None:
+            return life
+        async with self._starting:
+            if self._failure is None and self._life is not None and (reason := self._life.conversation.lost):
+                await self._bury(self._life, reason)
+            if self._failure is not None:
+                raise type(self._failure)(self._failure.interpreter, self._failure.why)
+            if self._life is None:
+                self._life = await self._begin()
+            return self._life
+
+    @asynccontextmanager
+    async def alone(self, life: Life) -> AsyncGenerator[None, None]:
+        """A turn in which nobody else asks, and the server has nothing left to do."""
+        async with self.turns.alone():
+            # ty is at work on its first look at the files until then, and fails if one is edited meanwhile.
+            await life.warmed(self._request_timeout_s)
+            yield
+
     async def proves_that_it_sees(self) -> bool:
         """Whether the server has shown that it sees the codebase, before an empty answer is believed.
 
@@ -196,7 +237,7 @@ class Session:
         Raises:
             BadAnswer: it finds nothing of what stands in the codebase.
         """
-        life = await self._living()
+        life = await self.living()
         if life.proven:
             return True
         names = await self._known_names()
@@ -214,20 +255,6 @@ class Session:
         """Note that the server has answered something that stands in the codebase."""
         if self._life is not None:
             self._life.proven = True
-
-    async def _living(self) -> Life:
-        """The running server; if it crashed it is started again, once."""
-        life = self._life
-        if life is not None and life.conversation.lost is None:
-            return life
-        async with self._starting:
-            if self._failure is None and self._life is not None and (reason := self._life.conversation.lost):
-                await self._bury(self._life, reason)
-            if self._failure is not None:
-                raise type(self._failure)(self._failure.interpreter, self._failure.why)
-            if self._life is None:
-                self._life = await self._begin()
-            return self._life
 
     async def _begin(self) -> Life:
         try:

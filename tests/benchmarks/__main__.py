@@ -10,6 +10,7 @@ import effects
 import scoring
 import serving
 import startup
+import what_if
 
 BENCHMARKS = {
     "effects": effects.main,
@@ -18,6 +19,7 @@ BENCHMARKS = {
     "answer": answer.main,
     "serving": serving.main,
     "client": client.main,
+    "what_if": what_if.main,
 }
 
 

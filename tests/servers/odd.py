@@ -55,13 +55,18 @@ def right(message: Message, count: int) -> None:
     if method == "initialize":
         provided = {f"{name}Provider": True for name in (*OFFERED, "workspaceSymbol")}
         encoding = params["capabilities"]["general"]["positionEncodings"][0]
-        result: Any = {"capabilities": {**provided, "positionEncoding": encoding}}
+        checks = {"identifier": "odd", "interFileDependencies": True, "workspaceDiagnostics": True}
+        result: Any = {"capabilities": {**provided, "positionEncoding": encoding, "diagnosticProvider": checks}}
         root[:] = [params["rootUri"]]
     elif method == "workspace/symbol":
         location = {"uri": f"{root[0]}/code.py", "range": NOWHERE}
         result = [{"name": "landmark", "kind": 12, "location": location}] if params["query"] in "landmark" else []
     elif method == "textDocument/hover":
         result = {"contents": {"kind": "plaintext", "value": str(count)}}
+    elif method == "textDocument/diagnostic":
+        result = {"kind": "full", "items": []}
+    elif method == "workspace/diagnostic":
+        result = {"items": []}
     else:
         result = None
     write({"id": message["id"], "result": result})
@@ -297,11 +302,43 @@ def places(number: str) -> None:
     serve(odd)
 
 
+def checks(edited: str, unedited: str = "[]", of_all: str = "") -> None:
+    """Find these diagnostics wrong in `code.py` while it is open, and those while it is not.
+
+    With a third argument that is the answer about the whole codebase, open or not.
+    """
+    opened: list[Any] = []
+
+    def odd(message: Message, _: int) -> bool:
+        if message.get("method") == "textDocument/didOpen":
+            opened.append(message)
+        elif message.get("method") == "textDocument/didClose":
+            opened.clear()
+        elif message.get("method") in ("textDocument/diagnostic", "workspace/diagnostic"):
+            items = json.loads(edited if opened else unedited)
+            result: Any = {"kind": "full", "items": items}
+            if message["method"] == "workspace/diagnostic":
+                whole = of_all.replace("ROOT", root[0])
+                result = json.loads(whole) if whole else {"items": [{**result, "uri": f"{root[0]}/code.py"}]}
+            write({"id": message["id"], "result": result})
+            return True
+        return False
+
+    serve(odd)
+
+
+def finds(number: str, before: str = "0") -> None:
+    """Find so many diagnostics wrong in `code.py` while it is open, and so many while it is not."""
+    where = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 1}}
+    edited, unedited = ([{"range": where, "message": f"{n}"} for n in range(int(most))] for most in (number, before))
+    checks(json.dumps(edited), json.dumps(unedited))
+
+
 MODES: dict[str, Callable[..., None]] = {
     made.__name__: made
     for made in (
-        answers, asks, clings, closes, counts, crashes, deaf, exits, floods, mute, places, postpones, reads, says,
-        serve, stays,
+        answers, asks, checks, clings, closes, counts, crashes, deaf, exits, finds, floods, mute, places, postpones,
+        reads, says, serve, stays,
     )
 }  # fmt: skip
 

@@ -22,7 +22,7 @@ from returns.result import Failure, Result, Success
 from tidepool.domain import Rubric
 from tidepool.eff import AsyncHandler, Batch, Handler, Raised, lift, run_async
 from tidepool.effects.gemma import Model, RateNode
-from tidepool.effects.lsp import DocumentSymbols, Lsp, Place, Unseen
+from tidepool.effects.lsp import Diagnostic, DocumentSymbols, Lsp, Place, Unseen, WhatIf
 from tidepool.errors import BadAnswer, InterpreterError, ModelFailure, Unavailable, Unsupported
 
 E = TypeVar("E")
@@ -43,6 +43,7 @@ class Deed(StrEnum):
     DOUBLED = "answered with everything twice"
     ELSEWHERE = "answered with places that are wrong"
     STALE = "answered with what the operation before it was answered"
+    MADE_UP = "answered with more than there is"
     ROUND_LOST = "its whole round failed"
     ROUND_SHORT = "its round was answered with one answer too few"
     ROUND_GARBLED = "its round was answered with something that is no answer"
@@ -68,7 +69,11 @@ _GEMMA: Final = (
     *sorted(CANCELLING),
 )
 
-DEEDS: Final[Mapping[type, Sequence[Deed]]] = {RateNode: _GEMMA, **dict.fromkeys(get_args(Lsp), _LSP)}
+DEEDS: Final[Mapping[type, Sequence[Deed]]] = {
+    RateNode: _GEMMA,
+    **dict.fromkeys(get_args(Lsp), _LSP),
+    WhatIf: (*_LSP, *(Deed.MADE_UP,) * 6),
+}
 """What may be done to which operation; to any other, what can be done to a clock."""
 
 _ERRORS: Final[Mapping[Deed, Callable[[str, Any], InterpreterError]]] = {
@@ -289,18 +294,31 @@ def _doubled(answer: Any, _: Random) -> Any:
 
 
 def _elsewhere(answer: Any, dice: Random) -> Any:
-    """Places on other lines, some of which do not exist; of text, other text."""
+    """Places on other lines, some of which do not exist; text that begins further down; of none, other text."""
     if isinstance(answer, tuple):
         return tuple(_moved(member, dice) for member in answer)
+    if isinstance(answer, str):
+        return "\n" * dice.randrange(3) + answer
     return dice.choice((None, "Unknown", "(" * 5000)) if answer is None else answer
 
 
 def _moved(member: Any, dice: Random) -> Any:
     if isinstance(member, Place):
         return member._replace(line=dice.choice((1, member.line, member.line + 1, 9999)))
+    if isinstance(member, Diagnostic):
+        return member._replace(place=_moved(member.place, dice))
     if attrs.has(type(member)) and hasattr(member, "place"):
         return attrs.evolve(member, place=_moved(member.place, dice))
     return member
+
+
+def _made_up(answer: Any, dice: Random) -> Any:
+    """What a checker finds, and findings where nothing need be, in words that say nothing."""
+    if not isinstance(answer, tuple):
+        return answer
+    known = [found.place for found in answer if isinstance(found, Diagnostic)] or [Place("app.py", 1, 0)]
+    places = [_moved(dice.choice([*known, Place("nowhere.py", 7, 0)]), dice) for _ in range(dice.randrange(1, 40))]
+    return tuple(sorted((*answer, *(Diagnostic(place, dice.choice(("", "odd")), "?" * 400) for place in places))))
 
 
 _ROUNDS: Final = frozenset({Deed.ROUND_LOST, Deed.ROUND_SHORT, Deed.ROUND_GARBLED})
@@ -311,6 +329,7 @@ _SPOILING: Final[Mapping[Deed, Callable[[Any, Random], Any]]] = {
     Deed.CUT_AND_TOLD: _cut,
     Deed.DOUBLED: _doubled,
     Deed.ELSEWHERE: _elsewhere,
+    Deed.MADE_UP: _made_up,
     Deed.STALE: lambda answer, _: answer,
 }
 

@@ -16,9 +16,10 @@ import attrs
 from returns.result import Failure, Success
 
 from tidepool.change import read_change
-from tidepool.domain import Rubric, ScoutQuery, ScoutResponse, Status
+from tidepool.domain import Pointer, Rubric, ScoutQuery, ScoutResponse, Status, Verdict
 from tidepool.effects.gemma import RateNode
-from tidepool.effects.lsp import Lsp, References, Unseen
+from tidepool.effects.lsp import Lsp, References, Source, Unseen, WhatIf
+from tidepool.errors import Unsupported
 from tidepool.explore import ScorerFailed
 from tidepool.tape import Entry
 from tidepool.testing.clock import Deadlock
@@ -89,13 +90,36 @@ class Run:
         ]
 
     @property
+    def found_wrong(self) -> dict[str, set[str]]:
+        """What a checker said would newly be wrong, by `path:line`."""
+        found: dict[str, set[str]] = {}
+        for entry in self.tape:
+            for it in entry.answer.value_or(()) if type(entry.op) is WhatIf else ():
+                found.setdefault(it.place.location, set()).add(it.message)
+        return found
+
+    @property
+    def was_checked(self) -> bool:
+        """Whether a checker has answered about the whole codebase."""
+        checks = (entry for entry in self.tape if type(entry.op) is WhatIf and entry.op.paths is None)
+        return any(isinstance(entry.answer, Success) for entry in checks)
+
+    @property
     def lost(self) -> list[list[str]]:
         """What could not be looked at, each in words of which one has to be said.
 
         Failures of one kind that come one after another may share a clause: `each` raises the first of a round.
         """
+        return self._lost(self.tape)
+
+    @property
+    def lost_for_good(self) -> list[list[str]]:
+        """The same, without a check by who cannot check: whoever asks lives without it."""
+        return self._lost([entry for entry in self.tape if not _cannot_check(entry)])
+
+    def _lost(self, tape: Sequence[Entry]) -> list[list[str]]:
         lost: list[list[str]] = []
-        for kind, entries in groupby(self.tape, lambda entry: type(entry.op)):
+        for kind, entries in groupby(tape, lambda entry: type(entry.op)):
             answers = [entry.answer for entry in entries]
             if kind in LSP:
                 lost.append([str(answer.failure()) for answer in answers if isinstance(answer, Failure)])
@@ -105,6 +129,11 @@ class Run:
         if references and references[0].answer == Success(()):  # those of the definition: it is one itself
             lost.append([NO_REFERENCES])
         return [words for words in lost if words]
+
+
+def _cannot_check(entry: Entry) -> bool:
+    asks = type(entry.op) in (WhatIf, Source)
+    return asks and isinstance(entry.answer, Failure) and isinstance(entry.answer.failure(), Unsupported)
 
 
 Invariant: TypeAlias = Callable[[Run], str | None]
@@ -160,7 +189,7 @@ def nothing_is_rated_twice(run: Run) -> str | None:
 
 
 def what_was_rated_is_kept(run: Run) -> str | None:
-    """The answer, also that of a run in which the scorer failed, holds every node that was rated, as it was rated."""
+    """The answer, also that of a run in which the scorer failed, holds every node as it was rated, or then checked."""
     answer, rated = run.answer, run.rated
     if answer is None:
         return None
@@ -172,14 +201,33 @@ def what_was_rated_is_kept(run: Run) -> str | None:
             return "the training examples are not what was rated"
     rubrics = {op.node.location: rubric for op, rubric in rated}
     for pointer in answer.pointers:
-        if rubrics.get(pointer.location) != _rubric(pointer):
+        if not _is_of(pointer, rubrics.get(pointer.location), run):
             return f"the answer lists {pointer.location} with a rubric that the scorer did not give"
     missing = {op.node.path for op, _ in rated} - {_path(pointer.location) for pointer in answer.pointers}
     return f"the answer lists nothing in {', '.join(sorted(missing))}, where nodes were rated" if missing else None
 
 
-def _rubric(pointer: Any) -> Rubric:
-    return Rubric(pointer.relevance, pointer.risk, pointer.confidence, pointer.reasoning)
+def _is_of(pointer: Pointer, scored: Rubric | None, run: Run) -> bool:
+    """Whether a rubric is the scorer's, or what a checker's word makes of it: no more risk where it is silent."""
+    rubric = Rubric(pointer.relevance, pointer.risk, pointer.confidence, pointer.reasoning)
+    if rubric == scored or scored is None:
+        return scored is not None
+    if pointer.verdict is Verdict.VERIFIED:
+        return any(message in rubric.reasoning for message in run.found_wrong.get(pointer.location, ()))
+    kept = rubric.relevance == scored.relevance and rubric.reasoning.startswith(scored.reasoning.rstrip("."))
+    return run.was_checked and kept and rubric.risk <= scored.risk
+
+
+def verified_means_checked(run: Run) -> str | None:
+    """What calls itself verified is where a checker said that something is newly wrong; it is asked only on request."""
+    asked = [op for op in run.asked if type(op) in (Source, WhatIf)]
+    if asked and not run.query.verify:
+        return f"nobody wanted the change to be checked, and {type(asked[0]).__name__} was asked"
+    found = run.found_wrong
+    verified = [it.location for it in (run.answer.pointers if run.answer else ()) if it.verdict is Verdict.VERIFIED]
+    return next(
+        (f"it calls {place} verified, where no checker complains" for place in verified if place not in found), None
+    )
 
 
 def _path(location: str) -> str:
@@ -191,7 +239,7 @@ def complete_means_complete(run: Run) -> str | None:
     answer = run.answer
     if answer is None or answer.status is not Status.COMPLETE:
         return None
-    why = [*(words[0] for words in run.lost), *map(str, run.unrated)]
+    why = [*(words[0] for words in run.lost_for_good), *map(str, run.unrated)]
     why += [f"{answer.frontier_left} places were left"] * (answer.frontier_left > 0)
     return f"it calls itself complete, and {why[0]}" if why else None
 
@@ -227,6 +275,7 @@ INVARIANTS: Final[Mapping[str, Invariant]] = {
     "the budget is kept": budget_is_kept,
     "nothing is rated twice": nothing_is_rated_twice,
     "what was rated is kept": what_was_rated_is_kept,
+    "verified means checked": verified_means_checked,
     "complete means complete": complete_means_complete,
     "what is lost is said": what_is_lost_is_said,
     "delays change nothing": delays_change_nothing,

@@ -22,7 +22,7 @@ from tidepool.domain import ScoutQuery, ScoutResponse, Tag
 from tidepool.eff import AsyncHandler, Eff, Handler, lift, run_async
 from tidepool.effects.clock import Now
 from tidepool.effects.gemma import Gemma
-from tidepool.effects.lsp import Lsp
+from tidepool.effects.lsp import Lsp, WhatIf
 from tidepool.effects.report import Note, Progress
 from tidepool.explore import Exploring, explore
 from tidepool.tape import Entry, recorded
@@ -45,8 +45,10 @@ MOST_OPERATIONS: Final = 3_000
 
 START: Final = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
-OPERATIONS: Final = tuple(sorted((*get_args(Lsp), Gemma, Gemma, Gemma, Gemma, Now, Note, Progress), key=str))
-"""What faults are drawn for: the scorer's operation as often as several of the others, since all turns around it."""
+OPERATIONS: Final = tuple(
+    sorted((*get_args(Lsp), WhatIf, WhatIf, Gemma, Gemma, Gemma, Gemma, Now, Note, Progress), key=str)
+)
+"""What faults are drawn for: what all turns around as often as several of the others."""
 
 
 @attrs.frozen
@@ -125,6 +127,7 @@ def draw_scenario(seed: int) -> Scenario:
         tuple(dice.sample([*Tag], dice.choice((0, 0, 0, 1, 2)))),
         dice.choice(BUDGETS),
         keep_examples=dice.random() < 0.75,
+        verify=dice.random() < 0.5,
     )
     return Scenario(seed, codebase, query, draw_faults(dice, OPERATIONS), dice.random() < 0.5)
 
