@@ -19,7 +19,16 @@ from hypothesis import strategies as st
 
 from tidepool.change import Change, ChangeKind, Target
 from tidepool.domain import NodeContext, Tag
-from tidepool.particulars import BY_PASSING, BY_USE, DOTTED, FALLBACK, MEMBER_RULES, OPTIONAL, RENAMED_PARAMETER
+from tidepool.particulars import (
+    BY_PASSING,
+    BY_USE,
+    DOTTED,
+    FALLBACK,
+    MEMBER_RULES,
+    OPTIONAL,
+    RENAMED_PARAMETER,
+    WORD_RULES,
+)
 from tidepool.rulebook import DEFAULTS, NEARBY, NOT_MENTIONED, RULES, SIBLING_STAYS, Rule
 from tidepool.rules import action, expected, rate, rate_site
 from tidepool.sites import Site, SiteKind, Subject, classify, in_test, tags
@@ -79,6 +88,7 @@ def change_of(name: str, head: str) -> Change:
 EXAMPLES: Final = [example for path in sorted(CODE.glob("*.py")) for example in examples_in(path)]
 FLAGS: Final[Mapping[str, Callable[[Site], bool]]] = {
     "member": lambda site: site.subject is Subject.MEMBER,
+    "word": lambda site: site.subject is Subject.WORD,
     "sibling": lambda site: site.subject is Subject.SIBLING,
     "in test": lambda site: site.in_test,
     "dotted": lambda site: site.dotted,
@@ -115,7 +125,7 @@ def test_a_line_breaks_or_not_as_a_person_says(example: Example) -> None:
 
 def every_rule() -> Iterator[tuple[ChangeKind | None, object, Rule]]:
     """Each rule of every table: the change it is about, or None where it is about any, and where it stands."""
-    for tables in (RULES, MEMBER_RULES, BY_PASSING, BY_USE):
+    for tables in (RULES, MEMBER_RULES, WORD_RULES, BY_PASSING, BY_USE):
         for change, row in tables.items():
             yield from ((change, key, rule) for key, rule in row.items())
     for row in RENAMED_PARAMETER:
@@ -262,8 +272,8 @@ def test_in_a_test_a_site_is_less_relevant_and_as_risky() -> None:
 
 
 def test_a_site_of_the_kind_asked_about_is_more_relevant() -> None:
-    site = site_of(KINDS, "for kind in LLMKind:")
-    plain, asked = rate_site(KINDS, site), rate_site(KINDS, site, (Tag.EXHAUSTIVE,))
+    site = site_of(KINDS, "kind = LLMKind(name)")
+    plain, asked = rate_site(KINDS, site), rate_site(KINDS, site, (Tag.DATA_TYPE,))
     assert (asked.relevance, asked.risk) == (plain.relevance + 1, plain.risk)
 
 

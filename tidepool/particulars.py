@@ -26,7 +26,9 @@ class RenamedParameter(NamedTuple):
 # fmt: off
 _TEXT_OF_A_FIELD_THAT_GOES: Final[Row] = {
     **TEXT_OF_A_NAME_THAT_GOES,
-    S.STRING: Rule(4, 4, 2, "a string says `{name}` here: a look-up or a serialised form may rely on {member}",
+    S.LOOKUP: Rule(4, 3, 3, "{member} is looked up by its name here, in a string that no checker reads",
+        "correct the string"),
+    S.STRING: Rule(3, 3, 2, "a string says `{name}` here: a look-up or a serialised form may rely on {member}",
         "check whether the string means {member}"),
 }
 
@@ -74,6 +76,59 @@ MEMBER_RULES: Final[Mapping[C, Row]] = {
     },
 }
 """What a change does where the member it is about stands."""
+
+_TEXT_OF_VARIANTS: Final[Row] = {
+    S.DOCUMENT: Rule(1, 2, 2, "a document lists what may be the variants of {target}", "correct the list"),
+    S.SETTING: Rule(2, 2, 2, "configuration, or a schema, lists what may be the variants of {target}",
+        "correct the list, if it lists the variants"),
+}
+
+WORD_RULES: Final[Mapping[C, Row]] = {
+    C.ADD_VARIANT: {
+        S.TABLE: Rule(4, 3, 2,
+            "a table is keyed by text here, `{name}` and its like; if these are the variants of {target}, it has no "
+            "entry for {member}, and a look-up by `[]` fails",
+            "add an entry for {member}, if the keys are variants"),
+        S.LITERAL: Rule(4, 3, 2,
+            "a literal type lists `{name}` and its like here; if these are the variants of {target}, it lacks {member}",
+            "add {member} to the literal type, if it lists the variants"),
+        S.CASE: Rule(4, 3, 2,
+            "`{name}` is one arm of a match; if the arms are the variants of {target}, none matches {member}",
+            "add a case for {member}, if the arms are variants"),
+        S.CHAIN: Rule(4, 3, 2,
+            "text is told apart here by an if/elif chain, `{name}` first; if it is a variant of {target}, {member} "
+            "falls through to the chain's end",
+            "add a branch for {member}, if the branches are variants"),
+        S.ENUMERATION: Rule(4, 3, 2,
+            "`{name}` and its like are listed here; if these are the variants of {target}, {member} is missing",
+            "add {member} to the list, if it lists the variants"),
+        S.TABLE_VALUE: Rule(3, 3, 2,
+            "a table leads to `{name}` and its like; if these are the variants of {target}, nothing leads to {member}",
+            "add an entry that leads to {member}, if the values are variants"),
+        **_TEXT_OF_VARIANTS,
+        S.COMPARISON: Rule(3, 2, 2,
+            "`{name}` is told apart here; if it is a variant of {target}, {member} counts as the rest",
+            "check that {member} belongs with the rest"),
+    },
+    C.REMOVE_VARIANT: {
+        **_TEXT_OF_VARIANTS,
+        None: Rule(3, 3, 2,
+            "`{name}` and its like are written here; if one of these is {member}, it is no longer there",
+            "take {member} out of it, if it is one of these"),
+    },
+    C.ADD_FIELD: {
+        S.TABLE: Rule(4, 3, 2,
+            "a mapping is keyed by text here, `{name}` and its like; if these are the fields of {target}, {member} is "
+            "neither written nor read",
+            "add {member} to the mapping, if it holds the fields"),
+        S.DOCUMENT: Rule(1, 2, 2, "a document lists what may be the fields of {target}", "add {member} to the text"),
+        S.SETTING: Rule(2, 2, 2, "configuration, or a schema, lists what may be the fields of {target}",
+            "add {member}, if it belongs there"),
+        None: Rule(3, 3, 2, "`{name}` and its like are listed here; if these are the fields of {target}, {member} is "
+            "missing", "add {member} to the list, if it lists the fields"),
+    },
+}
+"""What a change to the variants does where quoted words stand that may be their values."""
 
 RENAMED_PARAMETER: Final = RenamedParameter(
     target={
@@ -134,6 +189,7 @@ BY_PASSING: Final[Mapping[C, Mapping[Passing, Rule]]] = {
         Passing.NAMED: Rule(5, 5, 5, "an instance of `{name}` is made here with {member} by keyword, so the call fails",
             "stop passing {member}"),
         Passing.NOTHING: Rule(3, 1, 5, "an instance of `{name}` is made here without arguments", NO_WORK),
+        Passing.ABSENT: Rule(3, 1, 4, "an instance of `{name}` is made here without {member}", NO_WORK),
     },
     C.RENAME_FIELD: {
         Passing.NAMED: Rule(5, 5, 5,
@@ -161,7 +217,7 @@ BY_USE: Final[Mapping[C, Mapping[Use, Rule]]] = {
             "handle None first"),
         Use.TESTED: Rule(3, 2, 4, "what `{name}` gives is tested here, so None may already be provided for",
             "check that the test means the right thing for None"),
-        Use.ASSIGNED: Rule(5, 4, 3, "what `{name}` gives is kept in a variable here, whose uses may fail for None",
+        Use.ASSIGNED: Rule(5, 3, 3, "what `{name}` gives is kept in a variable here, whose uses may fail for None",
             "handle None after the assignment"),
         Use.PASSED: Rule(5, 4, 3, "what `{name}` gives is passed on here to code that may not take None",
             "handle None before it is passed on"),
@@ -180,7 +236,7 @@ BY_USE: Final[Mapping[C, Mapping[Use, Rule]]] = {
         Use.TESTED: Rule(4, 3, 3,
             "what `{name}` gives is tested here: the new type may be true or equal in other cases",
             "check what the test means for the new type"),
-        Use.ASSIGNED: Rule(5, 4, 3, "what `{name}` gives is kept in a variable here, and used as what it was",
+        Use.ASSIGNED: Rule(5, 3, 3, "what `{name}` gives is kept in a variable here, and used as what it was",
             "check the variable's uses"),
         Use.PASSED: Rule(5, 4, 3, "what `{name}` gives is passed on here, as what it was",
             "check that the new type is taken there"),

@@ -46,6 +46,7 @@ PARENTS: Final[Mapping[S, S]] = {
     S.TABLE: S.VALUE,
     S.TABLE_VALUE: S.VALUE,
     S.ENUMERATION: S.VALUE,
+    S.TALLY: S.ITERATION,
     S.PARAMETER: S.VALUE,
     S.CONSTRUCTION: S.CALL,
     S.SUPER_CALL: S.CALL,
@@ -53,6 +54,8 @@ PARENTS: Final[Mapping[S, S]] = {
     S.DELETE: S.WRITE,
     S.REEXPORT: S.IMPORT,
     S.IMPORT_AS: S.IMPORT,
+    S.IMPLEMENTER: S.SUBCLASS,
+    S.LOOKUP: S.STRING,
 }
 """The kind of site whose rule holds where a row has none for this one."""
 
@@ -68,6 +71,8 @@ DEFAULTS: Final[Mapping[S, Rule]] = {
         "`{name}` is defined here: it is what changes, or a method of that name in a class next to it",
         "make the change here, or check whether this override still fits"),
     S.SUBCLASS: Rule(3, 2, 3, "a subclass of `{name}` inherits the change", "check what the subclass relies on"),
+    S.TWIN: Rule(2, 2, 3, "`{name}` is by its name the twin of what changes, for who awaits it or for who does not",
+        "decide whether it follows"),
     S.DECLARATION: Rule(3, 1, 3, "`{name}` is declared here", NO_WORK),
     S.CASE: Rule(3, 2, 3, "`{name}` is matched here", "check what the case relies on"),
     S.ITERATION: Rule(3, 2, 3, "`{name}` is iterated over here", "check what the loop relies on"),
@@ -89,6 +94,8 @@ DEFAULTS: Final[Mapping[S, Rule]] = {
     S.IMPORT_AS: Rule(2, 1, 5, "`{name}` is only imported here, under another name", "check the uses of that name"),
     S.IMPORT: Rule(2, 1, 5, "`{name}` is only imported here", NO_WORK),
     S.STRING: Rule(1, 1, 3, "`{name}` stands in a string here", NO_WORK),
+    S.SETTING: Rule(1, 2, 3, "configuration names `{name}` here", "check whether the configuration still holds"),
+    S.DOCUMENT: Rule(1, 2, 3, "a document speaks of `{name}` here", "check whether the text still holds"),
     S.DOCSTRING: Rule(2, 2, 3, "documentation mentions `{name}` here", "check whether the text still holds"),
     S.COMMENT: Rule(1, 1, 4, "a comment mentions `{name}` here", "check whether the comment still holds"),
     S.NONE: NOT_MENTIONED,
@@ -96,6 +103,11 @@ DEFAULTS: Final[Mapping[S, Rule]] = {
 """What holds where a change has no rule of its own."""
 
 TEXT_OF_A_NAME_THAT_GOES: Final[Row] = {
+    S.LOOKUP: Rule(4, 3, 3, "`{name}` is looked up by its name here, in a string that no checker reads",
+        "correct the string, if it means this name"),
+    S.SETTING: Rule(3, 3, 3, "configuration names `{name}` here, which is no longer there",
+        "correct the configuration"),
+    S.DOCUMENT: Rule(1, 2, 4, "a document speaks of `{name}`, which is no longer there", "correct the document"),
     S.STRING: Rule(3, 3, 2, "a string says `{name}` here: a look-up by that name fails at run time",
         "check whether the string is a name, and change it"),
     S.DOCSTRING: Rule(2, 2, 4, "documentation speaks of `{name}`, which is no longer there", "correct the text"),
@@ -122,7 +134,10 @@ RULES: Final[Mapping[C, Row]] = {
             "add {member} to the list, if it belongs there"),
         S.TABLE_VALUE: Rule(4, 3, 3, "a table leads to `{name}`, and not to {member}",
             "add an entry that leads to {member}"),
-        S.ITERATION: Rule(4, 3, 3,
+        S.TALLY: Rule(5, 4, 4,
+            "all variants of `{name}`, or what comes of each, are compared here with what is written, without {member}",
+            "count {member} in"),
+        S.ITERATION: Rule(5, 3, 3,
             "every variant of `{name}` is visited here, so what is done to each must work for {member}",
             "check that this works for {member}"),
         S.ISINSTANCE: Rule(3, 2, 3, "one variant is told apart by its class, `{name}`; {member} counts as the rest",
@@ -145,6 +160,9 @@ RULES: Final[Mapping[C, Row]] = {
     },
     C.REMOVE_VARIANT: {
         S.DEFINITION: Rule(5, 2, 5, "`{name}` is defined here, and loses {member}", "remove {member} here"),
+        S.TALLY: Rule(5, 4, 4,
+            "all variants of `{name}`, or what comes of each, are compared here with what is written, {member} too",
+            "count {member} out"),
         S.ITERATION: Rule(4, 3, 3, "every variant of `{name}` is visited here, and {member} no longer",
             "check who needs {member} here"),
         S.CONSTRUCTION: Rule(4, 3, 3,
@@ -306,6 +324,9 @@ RULES: Final[Mapping[C, Row]] = {
             "check that {member} is not passed by keyword"),
     },
     C.ADD_ABSTRACT_METHOD: {
+        S.IMPLEMENTER: Rule(4, 3, 2,
+            "`{name}` does not name {target}; if it stands in for it by the methods it has, it lacks {member}",
+            "add {member}, if it stands in for {target}"),
         S.DEFINITION: Rule(5, 2, 5, "`{name}` is defined here, and gets {member}", "add {member} here"),
         S.SUBCLASS: Rule(5, 5, 4,
             "this subclass of `{name}` has to define {member}, or it can no longer be instantiated",
@@ -348,12 +369,13 @@ RULES: Final[Mapping[C, Row]] = {
             "import it here, or take it out"),
         S.STRING: Rule(4, 4, 3, "a string says `{name}` here: a patch or a look-up by its path fails at run time",
             "correct the path in the string"),
+        S.SETTING: Rule(3, 3, 3, "configuration names `{name}` here, perhaps by its path", "correct the path"),
         S.DOCSTRING: Rule(2, 2, 3, "documentation mentions `{name}` here, perhaps with its path", "correct the path"),
         None: Rule(3, 1, 4, "`{name}` is used here by the name it is imported by: only the import changes", NO_WORK),
     },
     C.CHANGE_ALIAS: {
         S.DEFINITION: Rule(5, 3, 5, "`{name}` is defined here", "change the alias here"),
-        S.ANNOTATION: Rule(4, 4, 3,
+        S.ANNOTATION: Rule(4, 3, 3,
             "values are declared as `{name}` here: what fitted the old type may not fit the new one",
             "check the values against the new type"),
         S.ALIAS: Rule(4, 4, 3, "another type is made of `{name}` here, and changes with it",

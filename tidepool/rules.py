@@ -11,21 +11,41 @@ every site.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
+import attrs
+
 from tidepool.change import Change, ChangeKind
 from tidepool.domain import NodeContext, Rubric, Tag
 from tidepool.kinds import PROPAGATING_KINDS, VARIANT_KINDS
-from tidepool.particulars import BY_PASSING, BY_USE, DOTTED, FALLBACK, MEMBER_RULES, OPTIONAL, RENAMED_PARAMETER
+from tidepool.particulars import (
+    BY_PASSING,
+    BY_USE,
+    DOTTED,
+    FALLBACK,
+    MEMBER_RULES,
+    OPTIONAL,
+    RENAMED_PARAMETER,
+    WORD_RULES,
+)
 from tidepool.reading.lens import lens
-from tidepool.reading.mentions import CALLS, IMPORTS, INVOKED, USES, VALUES
+from tidepool.reading.mentions import AKIN, CALLS, IMPORTS, INVOKED, USES, VALUES
 from tidepool.rulebook import DEFAULTS, NEARBY, NOT_MENTIONED, PARENTS, RULES, SIBLING_STAYS, Row, Rule
 from tidepool.sites import Passing, Site, SiteKind, Subject, Use, classify, tags
+from tidepool.ties import meant
 
 NAME_CHARACTERS: Final = 80
 """What is shown of a name in a sentence."""
+
+
+UNTYPED: Final = "Unknown"
+"""What a language server says where it cannot tell what something is."""
+
+UNTYPED_RISK: Final = 3
+"""The most that is risked where nobody can tell whether a value is of the type that changes."""
 
 
 def rate(change: Change, node: NodeContext, asked: tuple[Tag, ...] = ()) -> Rubric:
@@ -34,7 +54,11 @@ def rate(change: Change, node: NodeContext, asked: tuple[Tag, ...] = ()) -> Rubr
     Args:
         asked: what kind of code the question is about: a site of that kind is one step more relevant.
     """
-    return rate_site(change, classify(change, node), asked)
+    rubric = rate_site(meant(change, node), classify(change, node), asked)
+    if node.hover is None or node.hover.partition("\n")[0] != UNTYPED or rubric.risk <= UNTYPED_RISK:
+        return rubric
+    reasoning = f"{rubric.reasoning}, if the value is one of that type: the server cannot tell"
+    return attrs.evolve(rubric, risk=UNTYPED_RISK, confidence=min(rubric.confidence, 2), reasoning=reasoning)
 
 
 def rate_site(change: Change, site: Site, asked: tuple[Tag, ...] = ()) -> Rubric:
@@ -54,8 +78,12 @@ def expected(change: Change, site: Site) -> Rule:
         return NEARBY if site.name else NOT_MENTIONED
     if site.subject is Subject.SIBLING and change.kind is ChangeKind.REMOVE_VARIANT:
         return SIBLING_STAYS
+    if site.subject is Subject.HELD and site.kind is SiteKind.WRITE:
+        return DEFAULTS[SiteKind.WRITE]  # the variable holds something else from here on
+    if site.subject is Subject.WORD and change.kind in _WORDS:
+        return _WORDS[change.kind][site.kind]
     rule = _by_facts(change, site) or _rows(change, site.subject is Subject.MEMBER)[site.kind]
-    return _soften(change.kind, rule) if site.subject is Subject.OTHER else rule
+    return _soften(change.kind, rule) if site.subject is Subject.OTHER and site.kind not in AKIN else rule
 
 
 def action(change: Change, site: Site) -> str:
@@ -118,6 +146,7 @@ def _rule_in(row: Row, kind: SiteKind) -> Rule:
 
 _TARGETS: Final = {kind: _filled(row) for kind, row in RULES.items()}
 _MEMBERS: Final = {kind: _filled(row) for kind, row in MEMBER_RULES.items()}
+_WORDS: Final = {kind: _filled(row) for kind, row in WORD_RULES.items()}
 _RENAMED_TARGET: Final = _filled(RENAMED_PARAMETER.target)
 _RENAMED_MEMBER: Final = _filled(RENAMED_PARAMETER.member)
 
@@ -169,8 +198,13 @@ MEMBER_WORDS: Final[Mapping[ChangeKind, tuple[str, str]]] = {
 
 def _say(change: Change, site: Site, template: str) -> str:
     """A sentence about a site, its first letter a capital."""
+    if site.subject is Subject.HELD:  # not what the variable gives, but what it is
+        template = _OF_CALL.sub("`{name}`", template)
     text = template.format(name=_shown(site.name), **_words(change))
     return text[:1].upper() + text[1:]
+
+
+_OF_CALL: Final = re.compile(r"(?:what|the result of) `\{name\}`(?: gives)?")
 
 
 def _shown(name: str) -> str:

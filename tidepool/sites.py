@@ -21,14 +21,28 @@ import attrs
 
 from tidepool.change import Change, ChangeKind
 from tidepool.domain import NodeContext, Tag
-from tidepool.kinds import PARAMETER_KINDS, PROPAGATING_KINDS
+from tidepool.kinds import PARAMETER_KINDS, PROPAGATING_KINDS, VARIANT_KINDS
 from tidepool.reading.chains import gives_up
+from tidepool.reading.documents import DOCUMENTS, PROSE, is_document
 from tidepool.reading.lens import Lens, Subject, lens
-from tidepool.reading.mentions import BRANCHES, CALLS, DEFINITIONS, DISPATCHES, TEXTS, VALUES, Mention, SiteKind
+from tidepool.reading.literals import words_on
+from tidepool.reading.mentions import (
+    BRANCHES,
+    CALLS,
+    DEFINITIONS,
+    DISPATCHES,
+    IMPORTS,
+    TEXTS,
+    USES,
+    VALUES,
+    Mention,
+    SiteKind,
+)
 from tidepool.reading.snippets import indent, tail_of_string, without_text
 from tidepool.reading.statements import kind_of
 from tidepool.reading.types import other_name_column
 from tidepool.reading.uses import Passing, Use, passing_of, use_of
+from tidepool.ties import How, amounts_to, tie_in
 
 __all__ = ["Passing", "Site", "SiteKind", "Subject", "Use", "classify", "in_test", "tags"]
 
@@ -65,6 +79,8 @@ TAGS: Final[Mapping[SiteKind, tuple[Tag, ...]]] = {
     SiteKind.OVERRIDE: (Tag.FUNCTION, Tag.TYPE_FAMILY),
     SiteKind.METHOD: (Tag.FUNCTION,),
     SiteKind.SUBCLASS: (Tag.TYPE_FAMILY,),
+    SiteKind.IMPLEMENTER: (Tag.TYPE_FAMILY,),
+    SiteKind.TWIN: (Tag.FUNCTION,),
     SiteKind.DECLARATION: (Tag.DATA_TYPE,),
     SiteKind.CASE: (Tag.EXHAUSTIVE, Tag.PATTERN_MATCH),
     SiteKind.CHAIN: (Tag.EXHAUSTIVE,),
@@ -72,6 +88,7 @@ TAGS: Final[Mapping[SiteKind, tuple[Tag, ...]]] = {
     SiteKind.LITERAL: (Tag.EXHAUSTIVE, Tag.TYPE_ALIAS),
     SiteKind.ENUMERATION: (Tag.EXHAUSTIVE,),
     SiteKind.TABLE_VALUE: (Tag.EXHAUSTIVE,),
+    SiteKind.TALLY: (Tag.EXHAUSTIVE,),
     SiteKind.ITERATION: (Tag.EXHAUSTIVE,),
     SiteKind.CONSTRUCTION: (Tag.DATA_TYPE,),
     SiteKind.SUPER_CALL: (Tag.FUNCTION, Tag.TYPE_FAMILY),
@@ -114,6 +131,7 @@ MENTIONS_READ: Final = 6
 """Mentions on one line that are classified; a line with more lists the same thing."""
 
 PYTHON: Final = (".py", ".pyi")
+_CUT_AROUND: Final = PYTHON + DOCUMENTS
 
 _ORDER: Final = {kind: order for order, kind in enumerate(SiteKind)}
 _HEAD: Final = re.compile(r"\s*(@|\w+)")
@@ -122,16 +140,19 @@ _FIRST_LINES: Final = {"1": 0, "2": 1}
 
 def classify(change: Change, node: NodeContext) -> Site:
     """What stands at a node, as far as it concerns a change."""
-    sought = lens(change)
+    tie = tie_in(node.hover)
+    if tie is not None:
+        change = amounts_to(change, tie)
+    sought = lens(change, held=tie is not None and tie.how is How.HOLDS)
     path, _, number = node.location.rpartition(":")
     lines = node.snippet.split("\n")
     if len(node.snippet) > LINE_CHARACTERS:
         lines = [line[:LINE_CHARACTERS] for line in lines[:LINES_READ]]
     index = _FIRST_LINES.get(number, 2)
-    if index >= len(lines) or not path.endswith(PYTHON):  # not cut as snippets are, or laid out as Python is
+    if index >= len(lines) or not path.endswith(_CUT_AROUND):  # not cut as snippets are, or laid out as Python is
         index = next((index for index, line in enumerate(lines) if sought.find(line)), 0)
     hits = sought.find(lines[index])
-    if not hits and not node.hover and change.kind not in _WAKE and not sought.mentioned(lines):
+    if not hits and not node.hover and change.kind not in _WAKE and not sought.twins and not sought.mentioned(lines):
         return _nothing(path)  # most of what surrounds an answer, so it costs no reading
     reading = _Reading(sought, lines, index, path, number, node.hover or "")
     return reading.most_telling(hits) if hits else reading.unmentioned()
@@ -216,6 +237,9 @@ class _Reading:
 
     def _describe(self, mention: Mention, subject: Subject) -> Site:
         kind = kind_of(mention)
+        if self.lens.held and subject is Subject.TARGET:
+            subject = Subject.HELD
+            kind = SiteKind.ATTRIBUTE if kind in _HELD else SiteKind.WRITE if kind in DEFINITIONS else kind
         if subject is Subject.MEMBER and self.lens.kind in PARAMETER_KINDS and kind not in _NOT_A_USE:
             kind = SiteKind.PARAMETER
         elif kind is SiteKind.KEYWORD and self.lens.kind in PARAMETER_KINDS and mention.hands_on_its_own_name:
@@ -227,13 +251,17 @@ class _Reading:
             subject,
             ".".join(mention.raw[start : mention.end].split(".")[-2:]),
             in_test(self.path),
-            use_of(mention) if kind in VALUES and self.lens.kind in PROPAGATING_KINDS else Use.PASSED,
+            self._use(mention) if kind in VALUES and self.lens.kind in PROPAGATING_KINDS else Use.PASSED,
             passing_of(mention) if kind in _TAKING_ARGUMENTS else Passing.UNKNOWN,
             mention.dotted,
             kind in BRANCHES and self._falls_back(),
             _word_at(mention.raw, column) if column >= 0 else "",
             max(column, 0),
         )
+
+    def _use(self, mention: Mention) -> Use:
+        """What becomes of a value; one that a variable holds is used by calling it, and not what the call returns."""
+        return Use.DEREFERENCED if self.lens.held and mention.after.startswith("(") else use_of(mention)
 
     def _falls_back(self) -> bool:
         """Whether the lines below show a default branch, and that it raises nothing."""
@@ -249,7 +277,13 @@ class _Reading:
         """What stands on a line that mentions none of the names in question."""
         if self.lens.names is None:
             return _nothing(self.path)
-        found = self._decorated() or self._as_the_server_says() or self._by_its_shape()
+        found = (
+            self._decorated()
+            or self._akin()
+            or self._as_the_server_says()
+            or self._by_its_words()
+            or self._by_its_shape()
+        )
         return found or _nothing(self.path, self._near())
 
     def _decorated(self) -> Site | None:
@@ -262,6 +296,17 @@ class _Reading:
                 below = attrs.evolve(self, index=index).most_telling(hits)
                 return below if below.kind in _DECORATED else None
         return None
+
+    def _akin(self) -> Site | None:
+        """A definition with the name of a twin of the target or of its class, or a class that derives from nothing."""
+        defined = _DEFINES.match(self.code) if self.head in _DEFINING else None
+        if defined is None:
+            return None
+        if defined[1] in self.lens.twins:
+            return Site(SiteKind.TWIN, Subject.OTHER, defined[1], in_test(self.path))
+        if self.lens.kind is not ChangeKind.ADD_ABSTRACT_METHOD or not _BASELESS.match(self.code, defined.end()):
+            return None
+        return Site(SiteKind.IMPLEMENTER, Subject.OTHER, defined[1], in_test(self.path))
 
     def _as_the_server_says(self) -> Site | None:
         """A mention under another name, or of another name, by what the server says about it."""
@@ -290,6 +335,19 @@ class _Reading:
             for hit in islice(_word(found[0]).finditer(self.code), MENTIONS_READ)
         )
         return min(sites, key=_by_order, default=None)
+
+    def _by_its_words(self) -> Site | None:
+        """A line that treats several quoted words alike, which may be the values of the variants."""
+        if self.lens.kind not in _SPOKEN_OF:
+            return None
+        if is_document(self.path):
+            kind = SiteKind.DOCUMENT if self.path.endswith(PROSE) else SiteKind.SETTING
+            return Site(kind, Subject.WORD, "")
+        words = words_on(self.lines, self.index)
+        if words is None:
+            return None
+        falls_back = words.kind in BRANCHES and self._falls_back()
+        return Site(words.kind, Subject.WORD, words.first, in_test(self.path), fallback=falls_back)
 
     def _by_its_shape(self) -> Site | None:
         """A mention of another name that may concern the change, where the line looks like one that does."""
@@ -329,11 +387,20 @@ _SAID: Final = re.compile(
 )
 _DEFAULTS: Final = ("case _:", "else:")
 
+_DEFINING: Final = frozenset({"class", "def", "async"})
+_DEFINES: Final = re.compile(r"\s*(?:class|(?:async\s+)?def)\s+(\w+)")
+_BASELESS: Final = re.compile(r"\s*(?:\[[^\]]*\]\s*)?(?:\(\s*\)\s*)?:")
 _DECORATED: Final = DEFINITIONS | {SiteKind.SUBCLASS}
 _TAKING_ARGUMENTS: Final = CALLS | {SiteKind.DECORATOR}
 _RENAMING: Final = frozenset({SiteKind.IMPORT_AS, SiteKind.ALIAS, SiteKind.VALUE})
+_HELD: Final = USES - {SiteKind.WRITE, SiteKind.DELETE, SiteKind.EXCEPT, SiteKind.KEYWORD} - IMPORTS
+"""What a variable may do that reads what it holds, as an attribute does."""
+
 _NOT_A_USE: Final = TEXTS | {SiteKind.DECLARATION, SiteKind.KEYWORD}
 _BASE: Final = re.compile(r"\s*class\s+\w+\s*(?:\[[^\]]*\]\s*)?\(\s*([\w.]+)")
+
+_SPOKEN_OF: Final = VARIANT_KINDS | {ChangeKind.ADD_FIELD}
+"""Changes that concern text which writes several variants, or fields, next to each other."""
 
 _NOTHING: Final[frozenset[SiteKind]] = frozenset()
 _DERIVING: Final = frozenset({SiteKind.SUBCLASS})

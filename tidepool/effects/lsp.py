@@ -7,6 +7,7 @@ crashed or did not answer in time), `BadAnswer` or `Unsupported`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
@@ -89,6 +90,27 @@ class Call:
 
     caller: Symbol
     places: tuple[Place, ...]
+
+
+class Writing(StrEnum):
+    """How a text writes a word."""
+
+    ATTRIBUTE = "attribute"  # in code, behind a dot: `.word`
+    STRING = "string"  # in code, as a string or as a dotted part of one: `"word"`, `"module.word"`
+    DOCUMENT = "document"  # anywhere in documentation or configuration
+
+
+class Written(NamedTuple):
+    """A word in the text of a codebase, whatever it means there.
+
+    Attributes:
+        place: where the word starts; of several on a line, the first.
+        word: which word it is.
+    """
+
+    place: Place
+    word: str
+    writing: Writing
 
 
 class Splice(NamedTuple):
@@ -204,10 +226,14 @@ class Snippet(Op[str]):
 
 
 @operation
-class TextMentions(Op[tuple[Place, ...]]):
-    """Where does the text of the codebase write `.name`, whatever that is there? At the name, one place a line."""
+class TextMentions(Op[tuple[Written, ...]]):
+    """Where does the text of the codebase write these words, whole and in one of these ways?
 
-    name: str
+    Each word once a line for each way. Of a word that stands nearly everywhere, some lines are left out.
+    """
+
+    words: tuple[str, ...]
+    writings: tuple[Writing, ...]
 
 
 @operation
@@ -219,7 +245,7 @@ class Source(Op[str]):
 
 @operation
 class WhatIf(Op[tuple[Diagnostic, ...]]):
-    """What would a checker newly find wrong if the file were edited so? Nothing is written; afterwards all is as before.
+    """What would a checker newly find wrong if the file were edited so? Nothing is written, and nothing stays edited.
 
     Only in the files of `paths`, or everywhere where that is None. Places are those of the text as it is: what stands
     in the edited stretch is at its start.
@@ -296,9 +322,9 @@ def snippet(place: Place) -> Snippet:
     return Snippet(place)
 
 
-def text_mentions(name: str) -> TextMentions:
-    """Where does the text of the codebase write `.name`?"""
-    return TextMentions(name)
+def text_mentions(words: Iterable[str], *writings: Writing) -> TextMentions:
+    """Where does the text of the codebase write these words in one of these ways?"""
+    return TextMentions(tuple(words), writings)
 
 
 def source(path: str) -> Source:

@@ -202,6 +202,11 @@ _IN_FRONT: Final[tuple[Ask, ...]] = (_unpacked, _checked, _compared, _iterated, 
 
 def in_expression(mention: Mention) -> SiteKind:
     """What the mention does in an expression: by what follows it, or else by what stands in front of it."""
+    kind = _in_expression(mention)
+    return SiteKind.TALLY if kind is SiteKind.ITERATION and _is_tallied(mention) else kind
+
+
+def _in_expression(mention: Mention) -> SiteKind:
     follows = _FOLLOWED_BY.get(mention.after[:1])
     if follows and (kind := follows(mention)):
         return kind
@@ -209,3 +214,20 @@ def in_expression(mention: Mention) -> SiteKind:
         if kind := ask(mention):
             return kind
     return SiteKind.VALUE
+
+
+def _is_tallied(mention: Mention) -> bool:
+    """Whether all variants, or what comes of each, are compared with something that is written there."""
+    line = mention.raw.partition("#")[0]
+    written = _TALLIED.search(line)
+    if written is None:  # with the other side on a line of its own
+        return (
+            line.rstrip().endswith("==")
+            or _TALLY_BELOW.search("\n".join(mention.lines[mention.index + 1 :])) is not None
+        )
+    return True
+
+
+_WRITTEN: Final = r"""(?:\d+\b|["'(\[{]|[bfru]{1,2}["']|(?:set|frozenset|list|tuple|sorted|dict|len)\([\[({])"""
+_TALLIED: Final = re.compile(rf"(?:==|!=|\bis)\s*{_WRITTEN}|\b(?:assert|if)\s+(?:\d+|[\[({{].*[\])}}])\s*[!=]=\s*")
+_TALLY_BELOW: Final = re.compile(rf"\A\s*[\])}}]+\s*[!=]=\s*{_WRITTEN}")

@@ -12,6 +12,7 @@ import attrs
 
 from tidepool.change import Change, ChangeKind
 from tidepool.kinds import CLASS_KINDS, PARAMETER_KINDS, PART_KINDS, VARIANT_KINDS
+from tidepool.reading.twins import twins_of
 
 _SOUGHT: Final = PART_KINDS | PARAMETER_KINDS | {ChangeKind.ADD_ABSTRACT_METHOD}
 """Changes whose member is looked for; one that is only added stands nowhere yet."""
@@ -23,8 +24,10 @@ class Subject(StrEnum):
     """Which name a site is about."""
 
     TARGET = "target"
+    HELD = "held"  # a variable that holds what the target gives
     MEMBER = "member"  # the variant, field, parameter or method that the change names inside the target
     SIBLING = "sibling"  # a variant next to the one that is added or removed
+    WORD = "word"  # quoted text that may stand for a variant: the value of one, or its name
     OTHER = "other"  # a name that the question does not mention
     NONE = "none"
 
@@ -42,6 +45,8 @@ class Lens:
         owner: the class that holds the target, where the question names it, or "".
         of_variants: whether it looks for the variants of an enum, a union or a base class.
         of_class: whether the target is a class.
+        held: whether the target is a variable that holds what changes.
+        twins: the names that a twin of the target, or of the class that holds it, may have.
     """
 
     kind: ChangeKind
@@ -52,6 +57,8 @@ class Lens:
     owner: str
     of_variants: bool
     of_class: bool
+    held: bool
+    twins: frozenset[str]
 
     def mentioned(self, lines: Iterable[str]) -> bool:
         """Whether any of these lines mentions any of the names."""
@@ -71,8 +78,12 @@ class Lens:
 
 
 @lru_cache(maxsize=64)
-def lens(change: Change) -> Lens:
-    """What to look for in a line."""
+def lens(change: Change, *, held: bool = False) -> Lens:
+    """What to look for in a line.
+
+    Args:
+        held: whether the target is a variable that holds what changes.
+    """
     targets = change.targets
     first = targets[0] if targets else None
     member = change.member or ""
@@ -97,4 +108,8 @@ def lens(change: Change) -> Lens:
         owner=owner,
         of_variants=change.kind in VARIANT_KINDS,
         of_class=change.kind in CLASS_KINDS,
+        held=held,
+        twins=frozenset()
+        if change.kind in CLASS_KINDS or not first
+        else frozenset(twins_of(first.name) + twins_of(owner)),
     )

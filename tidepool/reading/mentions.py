@@ -20,6 +20,8 @@ class SiteKind(StrEnum):
     OVERRIDE = "override"
     METHOD = "definition or override"  # a method of that name, in a class that the snippet does not show
     SUBCLASS = "subclass"
+    IMPLEMENTER = "implementer"  # a class that may stand in for the target by its methods, and does not name it
+    TWIN = "twin"  # by its name, the same for who awaits it, or for who does not
     DECLARATION = "declaration"  # of the member: the field, the variant, the parameter
     CASE = "match arm"
     CHAIN = "if/elif chain"
@@ -27,6 +29,7 @@ class SiteKind(StrEnum):
     LITERAL = "literal type"
     ENUMERATION = "list of variants"
     TABLE_VALUE = "table value"
+    TALLY = "count of variants"  # all of them, or what is made of each, compared with what is written there
     ITERATION = "iteration"
     CONSTRUCTION = "construction"
     SUPER_CALL = "call of super"
@@ -50,19 +53,30 @@ class SiteKind(StrEnum):
     REEXPORT = "re-export"
     IMPORT_AS = "import under another name"
     IMPORT = "import"
+    LOOKUP = "look-up by name"
     STRING = "string"
+    SETTING = "configuration"
+    DOCUMENT = "documentation"
     DOCSTRING = "docstring"
     COMMENT = "comment"
     NONE = "no mention"
 
 
-TEXTS: Final = frozenset({SiteKind.STRING, SiteKind.DOCSTRING, SiteKind.COMMENT})
+TEXTS: Final = frozenset(
+    {
+        *(SiteKind.LOOKUP, SiteKind.STRING, SiteKind.SETTING),
+        *(SiteKind.DOCUMENT, SiteKind.DOCSTRING, SiteKind.COMMENT),
+    }
+)
 """Sites that only speak of the name."""
 
 DEFINITIONS: Final = frozenset({SiteKind.DEFINITION, SiteKind.METHOD, SiteKind.OVERRIDE})
 """Sites that define it, or what overrides it."""
 
-USES: Final = frozenset(SiteKind) - DEFINITIONS - TEXTS - {SiteKind.DECLARATION, SiteKind.NONE}
+AKIN: Final = frozenset({SiteKind.IMPLEMENTER, SiteKind.TWIN})
+"""Sites that define what may have to follow, though nothing ties it to the name."""
+
+USES: Final = frozenset(SiteKind) - DEFINITIONS - TEXTS - AKIN - {SiteKind.DECLARATION, SiteKind.NONE}
 """Sites that use the name: neither definitions nor text about it."""
 
 CALLS: Final = frozenset({SiteKind.CALL, SiteKind.CONSTRUCTION, SiteKind.SUPER_CALL})

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
+from tidepool.reading.documents import PROSE, is_document
 from tidepool.reading.expressions import in_expression
+from tidepool.reading.lookups import is_path, looks_up
 from tidepool.reading.mentions import Ask, Mention, SiteKind
 from tidepool.reading.snippets import Within, indent
 from tidepool.reading.types import annotation, in_type_statement, is_type_place, other_name
@@ -19,6 +21,8 @@ from tidepool.reading.types import annotation, in_type_statement, is_type_place,
 
 def kind_of(mention: Mention) -> SiteKind:
     """What the mention does in its line."""
+    if is_document(mention.path):
+        return SiteKind.DOCUMENT if mention.path.endswith(PROSE) else SiteKind.SETTING
     if mention.code[mention.start] == '"':
         return _quoted(mention)
     if mention.code[mention.start] == "#":
@@ -52,7 +56,8 @@ def _quoted(mention: Mention) -> SiteKind:
         return SiteKind.ANNOTATION
     if _is_docstring(mention, before, inside):
         return SiteKind.DOCSTRING
-    return SiteKind.STRING
+    is_lookup = is_path(content, mention.name) or looks_up(raw, mention.name)
+    return SiteKind.LOOKUP if is_lookup else SiteKind.STRING
 
 
 def _is_exported(mention: Mention) -> bool:

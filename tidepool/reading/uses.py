@@ -29,7 +29,7 @@ class Passing(StrEnum):
     NAMED = "named"  # it is passed by keyword
     NOTHING = "nothing"  # there are no arguments at all
     SPREAD = "spread"  # `*` or `**` may hold it
-    ABSENT = "absent"  # it is taken by keyword only, and is not passed
+    ABSENT = "absent"  # others are passed by keyword and it is not, or it is taken by keyword only
     UNKNOWN = "unknown"
 
 
@@ -178,7 +178,22 @@ def passing_of(mention: Mention) -> Passing:
         return Passing.NAMED
     if "*" in inside and _SPREAD.search(inside):
         return Passing.SPREAD
-    return Passing.ABSENT if end >= 0 and _is_keyword_only(mention.lens.member, mention.hover) else Passing.UNKNOWN
+    if end >= 0 and (_is_keyword_only(mention.lens.member, mention.hover) or _ALL_NAMED.fullmatch(_flat(inside))):
+        return Passing.ABSENT
+    return Passing.UNKNOWN
+
+
+_ALL_NAMED: Final = re.compile(r"\s*\w+\s*=(?!=)[^,]*(?:,\s*\w+\s*=(?!=)[^,]*)*,?\s*")
+
+
+def _flat(arguments: str) -> str:
+    """Arguments without what stands in brackets inside of them."""
+    while (shorter := _INNERMOST.sub("", arguments)) != arguments:
+        arguments = shorter
+    return arguments
+
+
+_INNERMOST: Final = re.compile(r"\([^()\[\]{}]*\)|\[[^()\[\]{}]*\]|\{[^()\[\]{}]*\}")
 
 
 def _is_keyword_only(parameter: str, signature: str) -> bool:
