@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from enum import IntEnum
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 import attrs
 
 from tidepool.domain import NodeContext
 from tidepool.effects.lsp import Place
+from tidepool.ties import with_tie
 
 
 class Relation(IntEnum):
@@ -24,6 +26,10 @@ class Relation(IntEnum):
     ALIAS = 6  # it mentions another name for the definition
     CALLER = 7  # it calls a function that the change carries on to
     UNTYPED = 8  # it writes the name of the definition on a value whose type the server cannot tell
+    TIED = 9  # it mentions what is tied to the definition, as a variable that holds what it gives
+    CONSTRUCTION = 10  # it mentions the class whose constructor changes
+    BROKEN = 11  # nothing else leads there, but a checker newly finds something wrong
+    TEXT = 10  # its text speaks of the definition, or of its variants, without mentioning it
 
 
 @attrs.frozen
@@ -37,6 +43,7 @@ class Lead:
         promise: how much is expected of it before anything is known but its text; the highest is rated first.
         depth: how many definitions lie between it and the one that changes.
         deferred: whether it stands in a definition of which a place has been rated already.
+        tie: how it is tied to the change, where its code does not say so (`tidepool.ties`), or "".
     """
 
     place: Place
@@ -45,11 +52,12 @@ class Lead:
     promise: int
     depth: int = 0
     deferred: bool = False
+    tie: str = ""
 
     @property
     def node(self) -> NodeContext:
         """The place as a scorer sees it before anybody asked the server about it."""
-        return NodeContext(self.place.location, None, self.snippet)
+        return NodeContext(self.place.location, with_tie(None, self.tie), self.snippet)
 
 
 class Frontier:
@@ -76,6 +84,15 @@ class Frontier:
         if not self.is_known(lead.place):
             self._queue(lead)
 
+    def promote(self, locations: Container[str], promise: int) -> None:
+        """Promise that much, or more, of the queued leads at these lines."""
+        queued = [self._known[entry[_PLACE].location] for entry in self._heap]
+        for lead in queued:
+            if lead.place.location in locations and lead.promise < promise:
+                self._known[lead.place.location] = attrs.evolve(lead, promise=promise)
+        self._heap = [_entry(self._known[lead.place.location]) for lead in queued]
+        heapify(self._heap)
+
     def defer(self, lead: Lead) -> None:
         """Queue a lead again, behind all that have not been deferred."""
         self._queue(attrs.evolve(lead, deferred=True))
@@ -86,7 +103,12 @@ class Frontier:
 
     def _queue(self, lead: Lead) -> None:
         self._known[lead.place.location] = lead
-        heappush(self._heap, (lead.deferred, -lead.promise, lead.relation, lead.place))
+        heappush(self._heap, _entry(lead))
+
+
+def _entry(lead: Lead) -> tuple[bool, int, Relation, Place]:
+    """What stands for a lead in the queue, which takes the least first."""
+    return (lead.deferred, -lead.promise, lead.relation, lead.place)
 
 
 _PLACE: Final = 3

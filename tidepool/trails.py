@@ -12,6 +12,8 @@ from tidepool.change import Change, ChangeKind
 from tidepool.eff import Eff, Prog, each
 from tidepool.effects.lsp import (
     Callers,
+    DocumentSymbols,
+    FindSymbol,
     Implementations,
     Place,
     References,
@@ -19,6 +21,7 @@ from tidepool.effects.lsp import (
     Subtypes,
     Symbol,
     SymbolKind,
+    TextMentions,
     callers,
     implementations,
     references,
@@ -36,7 +39,9 @@ SUBTYPES_FOLLOWED: Final = 200
 DEFINITION_LINES_READ: Final = 25
 """Lines of a definition that are searched for a parameter's or an alias's parts."""
 
-Following: TypeAlias = References | Implementations | Subtypes | Snippet | Callers
+Following: TypeAlias = (
+    References | Implementations | Subtypes | Snippet | Callers | TextMentions | FindSymbol | DocumentSymbols
+)
 
 
 @attrs.frozen
@@ -46,12 +51,14 @@ class Trail:
     Attributes:
         name: what is asked for, for people.
         depth: how many definitions lie between what it answers and the definition that changes.
+        tie: how what it answers is tied to the change, where its code does not say so (`tidepool.ties`).
     """
 
     relation: Relation
     ask: Prog[Following, tuple[Place, ...]]
     name: str
     depth: int = 0
+    tie: str = ""
 
 
 _SIGNATURE: Final = (Relation.PARAMETER, Relation.OVERRIDE)
@@ -87,6 +94,9 @@ def trails(change: Change, symbol: Symbol, siblings: Iterable[Place], outline: S
     """
     followed = FOLLOWED[change.kind]
     ways = [Trail(Relation.REFERENCE, references(symbol.place), f"the references of {symbol.qualified_name}")]
+    if holder := _constructed(change, symbol, outline):
+        name = f"the references of {holder.qualified_name}"
+        ways.append(Trail(Relation.CONSTRUCTION, references(holder.place), name))
     ways += [
         Trail(Relation.SIBLING, _mentions_elsewhere(place), f"the references of the variant at {place.location}")
         for place in siblings
@@ -103,14 +113,9 @@ def trails(change: Change, symbol: Symbol, siblings: Iterable[Place], outline: S
     return ways
 
 
-def follow_alias(place: Place, name: str, depth: int) -> Trail:
-    """The way from a line that gives the definition another name."""
-    return Trail(Relation.ALIAS, references(place), f"the references of {name} at {place.location}", depth)
-
-
-def follow_callers(function: Symbol, depth: int) -> Trail:
+def follow_callers(function: Symbol, depth: int, tie: str = "") -> Trail:
     """The way from a function that the change carries on to."""
-    return Trail(Relation.CALLER, _calls(function), f"the callers of {function.qualified_name}", depth)
+    return Trail(Relation.CALLER, _calls(function), f"the callers of {function.qualified_name}", depth, tie)
 
 
 def find_siblings(symbol: Symbol, outline: Iterable[Symbol]) -> Eff[Following, tuple[Place, ...]]:
@@ -147,6 +152,20 @@ def _constructor(symbol: Symbol, outline: Sequence[Symbol]) -> Symbol:
     """What takes the parameters of a function or of a class."""
     inside = (other for other in outline if other.container == symbol.qualified_name and other.name == "__init__")
     return next(inside, symbol) if symbol.kind is SymbolKind.CLASS else symbol
+
+
+def _constructed(change: Change, symbol: Symbol, outline: Sequence[Symbol]) -> Symbol | None:
+    """The class whose objects are made otherwise after a change to its constructor, or to a field that one takes."""
+    names = {other.name for other in outline if other.container == symbol.container}
+    is_taken = change.kind in _TAKEN and symbol.kind in _VALUES and not names & _CONSTRUCTORS
+    if not symbol.container or not (symbol.name in _CONSTRUCTORS or is_taken):
+        return None
+    return next((other for other in outline if other.qualified_name == symbol.container), None)
+
+
+_CONSTRUCTORS: Final = frozenset({"__init__", "__new__"})
+_TAKEN: Final = frozenset({ChangeKind.REMOVE_FIELD, ChangeKind.RENAME_FIELD})
+"""Changes to a field that concern whoever passes it to the constructor made of the fields."""
 
 
 def _mentions_elsewhere(variant: Place) -> Eff[Following, tuple[Place, ...]]:

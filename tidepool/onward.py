@@ -1,0 +1,103 @@
+"""Which questions lead on from a place: to the other names that what changes goes by, and to what is tied to it there.
+
+`g = f` gives `f` another name. `x = f()` makes a variable of what `f` gives; a class below the one that changes is made
+somewhere; who has a parameter of a type that changes is called. None of these places names what changes: each is told
+how it is tied to it (`tidepool.ties`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from tidepool.change import Change, ChangeKind
+from tidepool.eff import Eff
+from tidepool.effects.lsp import Place, References, Symbol, references
+from tidepool.frontier import Lead, Relation
+from tidepool.reading.lens import lens
+from tidepool.reading.mentions import VALUES
+from tidepool.sites import Site, SiteKind, Subject, Use
+from tidepool.ties import How, Tie, meant
+from tidepool.trails import Trail, follow_callers
+
+_GIVEN: Final = frozenset({ChangeKind.MAKE_NULLABLE, ChangeKind.CHANGE_RETURN_TYPE})
+"""Changes that a variable takes over from what it is assigned."""
+
+_INHERITED: Final = frozenset({ChangeKind.ADD_ABSTRACT_METHOD, ChangeKind.ADD_FIELD})
+"""Changes that whoever makes an object of a derived class is concerned by."""
+
+_ASSIGNS: Final = re.compile(r"\s*(?:(?:self|cls)\.)?([^\W\d]\w*)\s*(?::[^=]+)?=(?!=)")
+_ANNOTATED: Final = re.compile(r"([^\W\d]\w*)\s*:[^:=]*$")
+_IN_SIGNATURE: Final = re.compile(r"^\s*(?:async\s+)?def\s|->|,\s*$")
+_WORD: Final = re.compile(r"\w+")
+
+
+def onward(change: Change, lead: Lead, site: Site) -> Iterator[Trail]:
+    """The ways on from a place, by what its text alone shows."""
+    if site.alias:
+        place = lead.place._replace(column=site.alias_column)
+        yield Trail(
+            Relation.ALIAS, references(place), f"the references of {site.alias} at {place.location}", lead.depth + 1
+        )
+    if lead.relation is Relation.SUBTYPE and change.kind in _INHERITED:
+        yield from _tied(change, lead, lead.place.column, How.DERIVES)
+    elif change.kind is ChangeKind.CHANGE_ALIAS and site.kind is SiteKind.ANNOTATION:
+        yield from _tied(change, lead, _annotated(change, lead.node.code), How.HOLDS)
+    elif _keeps(meant(change, lead.node).kind, site, lead.node.code):
+        found = _ASSIGNS.match(lead.node.code)
+        yield from _tied(change, lead, found.start(1) if found is not None else -1, How.HOLDS)
+
+
+def _tied(change: Change, lead: Lead, column: int, how: How) -> Iterator[Trail]:
+    """The mentions of the name that stands in a column, if one does."""
+    word = _WORD.match(lead.node.code, column) if column >= 0 else None
+    if word is not None and change.targets:
+        place = lead.place._replace(column=column)
+        name = f"the references of {word[0]} at {place.location}"
+        tie = Tie(word[0], how).told(change.targets[0].name)
+        is_local = how is How.HOLDS and lead.node.code[:column].rstrip()[-1:] != "."
+        yield Trail(Relation.TIED, _others(place, after=is_local), name, lead.depth + 1, tie)
+
+
+def _others(place: Place, *, after: bool) -> Eff[References, tuple[Place, ...]]:
+    """Where a name is mentioned besides its own declaration.
+
+    Args:
+        after: of a variable, only the lines below the one that assigns it.
+    """
+    found = yield from references(place)
+    return tuple(other for other in found if other.location != place.location and not (after and other < place))
+
+
+def _keeps(kind: ChangeKind, site: Site, code: str) -> bool:
+    """Whether a line assigns what changes, and not something that it is only needed for."""
+    if kind not in _GIVEN or site.kind not in VALUES or site.subject is Subject.OTHER:
+        return False
+    return site.use is Use.ASSIGNED or (site.use in _SEEN_BELOW and code.rstrip().endswith((")", "(", site.name)))
+
+
+_SEEN_BELOW: Final = frozenset({Use.TESTED, Use.RETURNED, Use.DEREFERENCED})
+"""What a variable is used for where the lines below its assignment show it."""
+
+
+def _annotated(change: Change, code: str) -> int:
+    """The column of the variable or the parameter that the type annotates, or -1."""
+    hits = lens(change).find(code)
+    before = code[: hits[0].start()] if hits else ""
+    found = _ANNOTATED.search(before) if "->" not in before else None
+    return found.start(1) if found is not None else -1
+
+
+def carried(change: Change, lead: Lead, site: Site, function: Symbol) -> Trail:
+    """The way to whoever calls the function that holds a place, to which the change carries on."""
+    if change.kind is not ChangeKind.CHANGE_ALIAS:
+        return follow_callers(function, lead.depth + 1)
+    how = How.GIVES if "->" in lead.node.code.partition(site.name)[0] else How.TAKES
+    tie = Tie(function.name, how).told(site.name)
+    return follow_callers(function, lead.depth + 1, tie)
+
+
+def is_in_signature(site: Site, code: str) -> bool:
+    """Whether a type is that of a parameter or of what a function returns, as its line shows it."""
+    return site.kind is SiteKind.ANNOTATION and _IN_SIGNATURE.search(code) is not None
