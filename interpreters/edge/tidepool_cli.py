@@ -9,10 +9,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-DESCRIPTION: Final = "What semantic-scout is made of: its configuration, and its scorers behind HTTP."
+DESCRIPTION: Final = (
+    "What semantic-scout is made of: its configuration, its scorers behind HTTP, how good its answers are."
+)
 EXIT_CODES: Final = """\
 exit codes:
-  0 done    2 wrong usage, or a setting that cannot be used    5 the scorer could not be started
+  0 done    2 wrong usage, or a setting that cannot be used    3 no case could be made
+  4 the language server failed    5 the scorer could not be started, or failed
 """
 
 
@@ -120,12 +123,104 @@ def _config(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _cases_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--root", metavar="PATH", type=Path, action="append", required=True, help="a codebase; may be repeated")
+    add("--out", metavar="FILE", type=Path, required=True, help="the file to write, in JSON lines")
+    add(
+        "--per-kind",
+        metavar="N",
+        type=_number(1, 10_000),
+        default=2,
+        help="cases of each kind of change, in each codebase, at most (default: %(default)s)",
+    )
+    add(
+        "--kind",
+        metavar="KIND",
+        action="append",
+        help="a kind of change, such as rename; may be repeated (default: all)",
+    )
+    add("--seed", metavar="S", type=_number(0, 999_999_999), default=0, help="chooses the cases (default: %(default)s)")
+    add("--python", metavar="PATH", type=Path, help="the interpreter or environment that imports come from")
+
+
+def _cases(arguments: argparse.Namespace) -> int:
+    from interpreters.edge.cases import Wanted, kinds_of, make_cases
+    from tidepool.errors import ConfigError
+
+    try:
+        kinds = kinds_of(arguments.kind)
+    except ConfigError as error:
+        print(f"tidepool cases: {error}", file=sys.stderr)
+        return 2
+    return make_cases(
+        Wanted(
+            roots=tuple(arguments.root),
+            per_kind=arguments.per_kind,
+            seed=arguments.seed,
+            kinds=kinds,
+            python=arguments.python,
+            out=arguments.out,
+        )
+    )
+
+
+def _evaluate_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--cases", metavar="FILE", type=Path, required=True, help="what `tidepool cases` wrote")
+    add("--scorer", metavar="NAME", help="what rates the places (default: the one that is configured, or heuristic)")
+    add(
+        "--budget",
+        metavar="N",
+        type=_number(0, 999_999_999),
+        help="how many places may be rated (default: as configured)",
+    )
+    add(
+        "--verify",
+        action=argparse.BooleanOptionalAction,
+        help="make the change in memory and ask a checker what newly fails (default: as configured)",
+    )
+    add("--python", metavar="PATH", type=Path, help="the interpreter or environment that imports come from")
+    add("--format", choices=("table", "json"), default="table", help="how to print the result (default: %(default)s)")
+    add("--details", metavar="FILE", type=Path, help="also write what each answer missed, case by case")
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from interpreters.edge.evaluate import Evaluation, evaluate
+
+    return evaluate(
+        Evaluation(
+            cases=arguments.cases,
+            scorer=arguments.scorer,
+            budget=arguments.budget,
+            verify=arguments.verify,
+            python=arguments.python,
+            form=arguments.format,
+            details=arguments.details,
+        )
+    )
+
+
 COMMANDS: Final[dict[str, Command]] = {
+    "cases": Command(
+        "make cases from typed codebases: questions with the places that two checkers see break",
+        "  tidepool cases --root ../shop --root ../bank --per-kind 3 --out cases.jsonl\n"
+        "  tidepool cases --root ../shop --kind rename --kind remove --seed 7 --out cases.jsonl\n",
+        _cases_flags,
+        _cases,
+    ),
     "config": Command(
         "show what is configured, and where each value was said",
         "  tidepool config\n  tidepool config --root ../shop\n",
         _config_flags,
         _config,
+    ),
+    "evaluate": Command(
+        "measure how good answers are, against cases, with two baselines beside it",
+        "  tidepool evaluate --cases cases.jsonl\n"
+        "  tidepool evaluate --cases cases.jsonl --scorer hybrid --no-verify --format json\n",
+        _evaluate_flags,
+        _evaluate,
     ),
     "serve": Command(
         "rate nodes for other programs, over HTTP",

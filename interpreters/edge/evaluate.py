@@ -1,0 +1,254 @@
+"""`tidepool evaluate`: answer the questions of cases, and measure the answers against what is known.
+
+Two baselines answer the same questions beside it: a search for the whole word, and the server's references in their
+own order, which are told where the definition stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+import time
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from interpreters.clock import system_clock
+from interpreters.edge.config import Settings, check_scorer, choose_server, open_scorer, read_settings
+from interpreters.edge.render import printable
+from interpreters.edge.scoreboard import SHOWN, Measured, as_details
+from interpreters.lsp.interpreter import language_server
+from interpreters.lsp.project import check_root, source_files
+from interpreters.lsp.servers import Server
+from interpreters.lsp.session import open_session
+from interpreters.report import silent
+from tidepool.cases import Case, Spot, read_cases
+from tidepool.domain import Pointer, ScoutQuery, ScoutResponse
+from tidepool.eff import AsyncHandler, Handler, run_async
+from tidepool.effects.gemma import Gemma
+from tidepool.effects.lsp import Lsp, Place, references
+from tidepool.errors import ConfigError, InterpreterError, InvalidData
+from tidepool.explore import ScorerFailed, explore
+from tidepool.metrics import Row, measure
+
+DONE: Final = 0
+USAGE: Final = 2
+NO_SERVER: Final = 4
+NO_SCORER: Final = 5
+INTERRUPTED: Final = 130
+
+TEXT_SEARCH: Final = "text search"
+REFERENCES: Final = "references"
+BASELINE_RISK: Final = 5
+"""What a baseline says of all its rows: it names them because they may break."""
+
+
+@attrs.frozen
+class Evaluation:
+    """What `tidepool evaluate` was asked to do, in its flags' words.
+
+    Attributes:
+        cases: the file that holds them.
+        scorer: its name; None for the one that is configured.
+        budget: how many places may be rated for a question; None for what is configured.
+        verify: whether the change is made in memory and checked; None for what is configured.
+        python: the environment that the codebases' imports come from; None for the one that is found.
+        form: how to print the result, one of `SHOWN`.
+        details: where to write what was missed, case by case, or None.
+    """
+
+    cases: Path
+    scorer: str | None
+    budget: int | None
+    verify: bool | None
+    python: Path | None
+    form: str
+    details: Path | None
+
+
+def evaluate(asked: Evaluation) -> int:
+    """Measure, print the result on standard output, and answer the command's exit code."""
+    try:
+        cases = _read(asked.cases)
+        with asyncio.Runner() as runner:
+            measured = runner.run(_measured(asked, cases))
+        if asked.details is not None:
+            _write(asked.details, as_details(measured))
+    except ConfigError as error:
+        return _say(error, USAGE)
+    except ScorerFailed as error:
+        return _say(error, NO_SCORER)
+    except InterpreterError as error:
+        return _say(error, NO_SERVER)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    SHOWN[asked.form](measured, sys.stdout)
+    return DONE
+
+
+def _read(file: Path) -> tuple[Case, ...]:
+    """The cases of a file, their roots made absolute.
+
+    Raises:
+        ConfigError: it cannot be read, or holds none.
+    """
+    try:
+        cases = read_cases(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
+        raise ConfigError(f"{file} cannot be read ({why}): name a file that `tidepool cases` wrote") from error
+    except InvalidData as error:
+        raise ConfigError(f"{file}: {error}; make the file again with `tidepool cases`") from error
+    if not cases:
+        raise ConfigError(f"{file} holds no case: make some with `tidepool cases`")
+    for case in cases:
+        if not case.must:
+            raise ConfigError(f"{file}: {case.id} has no place that must change: leave the case out")
+    return tuple(attrs.evolve(case, root=str(file.absolute().parent / case.root)) for case in cases)
+
+
+async def _measured(asked: Evaluation, cases: Sequence[Case]) -> list[Measured]:
+    measured: list[Measured] = []
+    by_root: dict[str, list[Case]] = {}
+    for case in cases:
+        by_root.setdefault(case.root, []).append(case)
+    for root in by_root:
+        check_root(root, (".py",))  # before hours are spent on the others
+    for root, of_root in by_root.items():
+        _say(f"{of_root[0].codebase}: {len(of_root)} cases")
+        async with _opened(asked, Path(root)) as answerer:
+            for case in of_root:
+                measured += await answerer.measured(case)
+    return measured
+
+
+@asynccontextmanager
+async def _opened(asked: Evaluation, root: Path) -> AsyncGenerator[_Answerer]:
+    """What answers questions about one codebase: a server that is started, and a scorer that is opened, once."""
+    flags = {"scorer": asked.scorer, "budget": asked.budget, "verify": asked.verify, "python": asked.python}
+    settings = read_settings(root, os.environ, flags)
+    check_scorer(settings.scorer, settings)
+    server = choose_server(settings)
+    if not isinstance(server, Server):
+        raise ConfigError(f"{server.name} is a recording, and a recording answers one question: name a language server")
+    async with open_session(
+        root,
+        server,
+        python=settings.python,
+        request_timeout_s=settings.timeout_s,
+        start_timeout_s=settings.timeout_s,
+    ) as session:
+        codebase = language_server(session)
+        async with open_scorer(settings.scorer, settings, codebase=codebase) as scorer:
+            yield _Answerer(settings, check_root(root, server.suffixes), server.suffixes, codebase, scorer)
+
+
+@attrs.define(slots=False)
+class _Answerer:
+    """Answers the questions about one codebase, in each way that is compared."""
+
+    settings: Settings
+    root: Path
+    suffixes: tuple[str, ...]
+    codebase: AsyncHandler[Lsp]
+    scorer: Handler[Gemma] | AsyncHandler[Gemma]
+
+    async def measured(self, case: Case) -> list[Measured]:
+        """A case's answers, measured."""
+        ways = {self.settings.scorer: self.explored, REFERENCES: self.referring, TEXT_SEARCH: self.mentioning}
+        measured = []
+        for way, answer in ways.items():
+            begun_s = time.perf_counter()
+            rows = await answer(case)
+            measured.append(Measured(way, case, measure(case, rows, time.perf_counter() - begun_s), tuple(rows)))
+        return measured
+
+    async def explored(self, case: Case) -> list[Row]:
+        """What an exploration answers."""
+        query = ScoutQuery(case.question, case.tags, self.settings.budget, verify=self.settings.verify)
+        world = self.scorer | self.codebase | system_clock() | silent()
+        response: ScoutResponse = await run_async(explore(query), world)
+        return [row_of(pointer) for pointer in response.pointers]
+
+    async def referring(self, case: Case) -> list[Row]:
+        """The server's references, in its order."""
+        found = await run_async(references(self.place(case)), self.codebase)
+        return _baseline(Spot(place.path, place.line) for place in found)
+
+    async def mentioning(self, case: Case) -> list[Row]:
+        """The lines with the definition's name as a whole word, by path and line."""
+        word = re.compile(rf"\b{re.escape(_called(case))}\b")
+        return _baseline(
+            Spot(path, number)
+            for path, lines in self.lines.items()
+            for number, line in enumerate(lines, start=1)
+            if word.search(line)
+        )
+
+    @cached_property
+    def lines(self) -> Mapping[str, Sequence[str]]:
+        """The lines of each source file, by path."""
+        files = {file.relative_to(self.root).as_posix(): file for file in source_files(self.root, self.suffixes)}
+        return {
+            path: files[path].read_text(encoding="utf-8-sig", errors="replace").split("\n") for path in sorted(files)
+        }
+
+    def place(self, case: Case) -> Place:
+        """Where the definition's name stands, a constructor's class for the constructor: so it is called."""
+        spot, name = Spot.at(case.definition), _called(case)
+        lines = self.lines.get(spot.path, ())
+        if not name_at(lines, spot.line, case.name.rpartition(".")[2]):
+            raise ConfigError(
+                f"{case.id}: {case.definition} does not define {case.name}, since the codebase is not as it was when "
+                "the case was made; make the cases again"
+            )
+        for number in range(spot.line, 0, -1):  # up from a constructor to the head of its class
+            if (found := re.search(rf"\b{re.escape(name)}\b", lines[number - 1])) and (
+                number == spot.line or re.match(r"\s*class\b", lines[number - 1])
+            ):
+                return Place(spot.path, number, found.start())
+        raise ConfigError(f"{case.id}: no class {name} stands above {case.definition}; make the cases again")
+
+
+def name_at(lines: Sequence[str], line: int, name: str) -> bool:
+    """Whether a name stands on a line as a whole word."""
+    return line <= len(lines) and re.search(rf"\b{re.escape(name)}\b", lines[line - 1]) is not None
+
+
+def _called(case: Case) -> str:
+    """What a use of the definition writes."""
+    container, _, name = case.name.rpartition(".")
+    return container.rpartition(".")[2] if name == "__init__" and container else name
+
+
+def _baseline(spots: Iterator[Spot]) -> list[Row]:
+    return [Row(spot, BASELINE_RISK) for spot in dict.fromkeys(spots)]
+
+
+_ALSO: Final = re.compile(r" \(also lines? ([0-9, ]+)(?:, …)?\)\Z")
+
+
+def row_of(pointer: Pointer) -> Row:
+    """A row of an answer, with the further lines that it lists."""
+    spot = Spot.at(pointer.location)
+    listed = _ALSO.search(pointer.what)
+    also = tuple(Spot(spot.path, int(line)) for line in listed[1].split(", ")) if listed else ()
+    return Row(spot, pointer.risk, pointer.confidence, also)
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be written ({error.strerror}): name another one") from error
+
+
+def _say(what: object, code: int = DONE) -> int:
+    print(f"tidepool evaluate: {printable(str(what))}", file=sys.stderr)
+    return code

@@ -1,0 +1,173 @@
+"""`tidepool evaluate` end to end: hand-written cases, the real language server, and files that hold no cases."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from interpreters.edge.evaluate import row_of
+from interpreters.edge.tidepool_cli import main
+from tidepool.cases import Case, Spot, written
+from tidepool.change import ChangeKind
+from tidepool.domain import Pointer, Tag, Verdict
+
+FIXTURE = Path(__file__).parent / "fixtures" / "llmkind"
+ADD_VARIANT = Case(
+    id="llmkind/add-a-variant/LLMKind",
+    codebase="llmkind",
+    root="llmkind",
+    kind=ChangeKind.ADD_VARIANT,
+    question="What breaks if I add a variant to LLMKind?",
+    tags=(Tag.EXHAUSTIVE, Tag.PATTERN_MATCH),
+    name="LLMKind",
+    definition="llmapp/kinds.py:5",
+    own_lines=(5, 5),
+    must=("llmapp/pricing.py:15",),
+    may=("llmapp/pricing.py:15",),
+)
+RENAME = Case(
+    id="llmkind/rename/price",
+    codebase="llmkind",
+    root="llmkind",
+    kind=ChangeKind.RENAME,
+    question="rename `price` to `cost`",
+    tags=(),
+    name="price",
+    definition="llmapp/pricing.py:6",
+    own_lines=(6, 15),
+    must=("llmapp/service.py:2", "llmapp/tests/test_pricing.py:2"),
+    may=(
+        "llmapp/service.py:2",
+        "llmapp/service.py:7",
+        "llmapp/tests/test_pricing.py:2",
+        "llmapp/tests/test_pricing.py:8",
+    ),
+)
+
+
+@pytest.fixture
+def cases(tmp_path: Path) -> Path:
+    shutil.copytree(FIXTURE, tmp_path / "llmkind")
+    (tmp_path / "llmkind/llmapp/notes.py").write_text("# what the price is about\n")
+    file = tmp_path / "cases.jsonl"
+    file.write_text(written([ADD_VARIANT, RENAME]))
+    return file
+
+
+def evaluated(capsys: pytest.CaptureFixture[str], cases: Path, *flags: str) -> dict[str, Any]:
+    assert main(["evaluate", "--cases", str(cases), "--format", "json", *flags]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_an_exploration_is_measured_beside_two_baselines(cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = evaluated(capsys, cases, "--scorer", "heuristic", "--no-verify")
+    assert list(found) == ["overall", "codebases", "kinds"]
+    assert list(found["overall"]) == ["heuristic", "references", "text search"]
+    assert list(found["kinds"]) == ["add a variant", "rename"]
+    rename = found["kinds"]["rename"]
+    assert rename["heuristic"]["recall"] == rename["references"]["recall"] == rename["text search"]["recall"] == 1
+    assert rename["references"]["precision"] == 1 > rename["text search"]["precision"]
+    assert found["overall"]["heuristic"]["cases"] == 2
+    assert found["overall"]["references"]["ece"] is None and found["overall"]["heuristic"]["ece"] is not None
+
+
+def test_with_verification_what_breaks_comes_first(cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    verified = evaluated(capsys, cases, "--verify")["kinds"]["add a variant"]["heuristic"]
+    assert (verified["recall"], verified["first"], verified["ndcg"]) == (1, 1, 1)
+
+
+def test_the_table_says_the_same(cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "--cases", str(cases), "--no-verify"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == "cases recall@20 by location precision nDCG@20 first ECE seconds".split()
+    assert [line.split()[0] for line in lines if line[:1].strip()] == ["overall", "llmkind", "add", "rename"]
+    assert lines[1].split()[:3] == ["overall", "heuristic", "2"]
+    assert not any(line != line.rstrip() or "…" in line for line in lines)
+
+
+def test_details_say_what_each_way_missed_and_had_wrong(cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    details = cases.parent / "details.jsonl"
+    evaluated(capsys, cases, "--no-verify", "--details", str(details))
+    by_id = {case["id"]: case for case in map(json.loads, details.read_text().splitlines())}
+    text = by_id[RENAME.id]["ways"]["text search"]
+    assert text["missed"] == [] and text["wrong"] == ["llmapp/notes.py:1"]
+    assert {"location", "risk", "confidence", "also"} == set(text["rows"][0])
+    assert by_id[ADD_VARIANT.id]["question"] == ADD_VARIANT.question
+
+
+def test_the_references_of_a_constructor_are_those_of_its_class(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "a.py").write_text(
+        "class Order:\n    def __init__(self, x: int) -> None: ...\n\n\n# a\n# b\none = Order(1)\n"
+    )
+    case = attrs.evolve(
+        RENAME,
+        root="shop",
+        kind=ChangeKind.ADD_PARAMETER,
+        question="add a required parameter `y` to `Order.__init__`",
+        name="Order.__init__",
+        definition="a.py:2",
+        own_lines=(2, 2),
+        must=("a.py:7",),
+        may=("a.py:7",),
+    )
+    (tmp_path / "cases.jsonl").write_text(written([case]))
+    found = evaluated(capsys, tmp_path / "cases.jsonl", "--no-verify")["overall"]
+    assert found["references"]["recall"] == found["text search"]["recall"] == 1
+
+
+def pointer(what: str) -> Pointer:
+    return Pointer("a/b.py:7", what, 5, 4, 3, "", (), "", Verdict.LIKELY)
+
+
+def test_a_row_is_a_location_and_the_further_lines_that_it_lists() -> None:
+    row = row_of(pointer("Order.total (also lines 3, 9, 12, …)"))
+    assert (row.spot, row.risk, row.confidence) == (Spot("a/b.py", 7), 4, 3)
+    assert row.also == (Spot("a/b.py", 3), Spot("a/b.py", 9), Spot("a/b.py", 12))
+    assert row_of(pointer("f (also line 3)")).also == (Spot("a/b.py", 3),)
+    assert row_of(pointer("f")).also == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "line 1: JSON text: '{' is not JSON"),
+        ("", "holds no case: make some with `tidepool cases`"),
+        (written([RENAME]).replace('"rename"', '"renam"'), "line 1: kind: 'renam' is not one of"),
+        (written([attrs.evolve(RENAME, root="nowhere")]), "nowhere does not exist: name the folder of a codebase"),
+        (written([attrs.evolve(RENAME, must=())]), "llmkind/rename/price has no place that must change: leave"),
+        (
+            written([attrs.evolve(RENAME, definition="llmapp/pricing.py:1")]),
+            "does not define price, since the codebase",
+        ),
+        (written([attrs.evolve(RENAME, definition="llmapp/gone.py:1")]), "does not define price, since the codebase"),
+    ],
+)
+def test_what_is_wrong_with_a_file_of_cases_is_told_in_one_sentence(
+    cases: Path, capsys: pytest.CaptureFixture[str], text: str, says: str
+) -> None:
+    cases.write_text(text)
+    assert main(["evaluate", "--cases", str(cases), "--no-verify"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and says in printed.err.splitlines()[-1]
+
+
+def test_a_file_that_cannot_be_read_or_written_is_named(cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "--cases", str(cases.parent / "none.jsonl")]) == 2
+    assert "none.jsonl cannot be read (No such file or directory)" in capsys.readouterr().err
+    assert main(["evaluate", "--cases", str(cases), "--no-verify", "--details", str(cases.parent)]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_an_unknown_scorer_is_named(cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "--cases", str(cases), "--scorer", "heuristc"]) == 2
+    assert "no scorer is called 'heuristc'; did you mean heuristic?" in capsys.readouterr().err
