@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from interpreters.gemma.hybrid import hybrid as hybrid
     from interpreters.gemma.model import model as model
     from interpreters.gemma.model import open_model as open_model
+    from interpreters.gemma.oracle import oracle as oracle
     from interpreters.lsp.in_memory import in_memory as in_memory
     from interpreters.lsp.interpreter import language_server as language_server
     from interpreters.lsp.session import open_session as open_session
@@ -27,6 +28,7 @@ _HOME_OF: Final = {
     "hybrid": "interpreters.gemma.hybrid",
     "model": "interpreters.gemma.model",
     "open_model": "interpreters.gemma.model",
+    "oracle": "interpreters.gemma.oracle",
     "in_memory": "interpreters.lsp.in_memory",
     "language_server": "interpreters.lsp.interpreter",
     "open_session": "interpreters.lsp.session",
@@ -41,6 +43,7 @@ __all__ = [
     "model",
     "open_model",
     "open_session",
+    "oracle",
     "silent",
     "stopped_clock",
     "system_clock",

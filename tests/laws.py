@@ -22,6 +22,7 @@ from interpreters import heuristic, in_memory, silent, stopped_clock
 from interpreters.edge.keys import BuiltIn
 from interpreters.gemma.hybrid import as_fallback, hybrid
 from interpreters.gemma.model import model, open_model
+from interpreters.gemma.oracle import oracle
 from interpreters.replay import scorer_from
 from tests.score_client import served_by_a_thread
 from tidepool.domain import NodeContext, QueryContext, Rubric, ScoutQuery, ScoutResponse
@@ -133,6 +134,10 @@ KNOWN: Final = [
 ]
 """What the recording holds; of anything else it says that it does not know."""
 
+ONE_FILE: Final = {
+    "shop.py": "def price(kind):\n    return 1\n\n\ndef bill(kinds):\n    return sum(map(price, kinds))\n"
+}
+
 INTERPRETERS: Final[dict[str, Opening]] = {
     "heuristic": lambda: itself(heuristic()),
     "function": lambda: itself(RateNode.by(by_length)),
@@ -145,6 +150,7 @@ INTERPRETERS: Final[dict[str, Opening]] = {
     "hybrid with a healthy model": lambda: hybrid_over_http(heuristic()),
     "hybrid with a dead model": hybrid_of_nobody,
     "hybrid with a half-dead model": lambda: itself(hybrid(half_dead, heuristic())),
+    "oracle of a codebase in memory": lambda: itself(oracle(in_memory(ONE_FILE))),
     "replay of the heuristic": replayed,
 }
 """By a name whose first word is the kind."""

@@ -128,6 +128,7 @@ RESERVED = {
     "scorer": 'scorer = "model"',
     "server": 'server = "evil"',
     "python": 'python = "./run-me"',
+    "verify": "verify = false",
     "servers": '[servers.evil]\ncommand = ["touch", "pwned"]',
     "scorers": '[scorers.model]\nurl = "http://attacker.example"\ntoken_env = "SECRET"',
 }

@@ -198,7 +198,7 @@ def test_a_tape_is_written_exactly_so() -> None:
         {
             "tidepool": "recording",
             "version": 1,
-            "query": {"query": "why?", "tags": [], "budget_nodes": 20, "keep_examples": False},
+            "query": {"query": "why?", "tags": [], "budget_nodes": 20, "keep_examples": False, "verify": False},
         },
         {"op": "References", "of": {"place": ["a.py", 3, 4]}, "answer": [["a.py", 3, 4], ["b.py", 1, 0]]},
         {

@@ -8,20 +8,28 @@ from typing import Final
 import attrs
 
 from tidepool.change import Change, ChangeKind
+from tidepool.checking import Check
 from tidepool.domain import NodeContext, Pointer, Rubric, ScoutResponse, Status, TrainingExample, Verdict
-from tidepool.effects.lsp import Place, Symbol
+from tidepool.effects.lsp import Diagnostic, Place, Symbol
 from tidepool.errors import InterpreterError, Unsupported
-from tidepool.frontier import Lead
+from tidepool.frontier import Frontier, Lead
 from tidepool.outline import Outline
 from tidepool.resolve import Found, NotFound
-from tidepool.rules import action
-from tidepool.sites import Site, tags
+from tidepool.rules import action, expected
+from tidepool.sites import Site, SiteKind, classify, tags
+from tidepool.ties import meant
 
 MUST_CHANGE_RISK: Final = 4
 """The risk from which a place is called likely to break."""
 
 TEST_DISCOUNT: Final = 2
 """How many steps a place in test code ranks below one in product code: a test that breaks is found by running it."""
+
+UNMENTIONED: Final = "Resolve what the checker says here"
+"""What to do where a checker complains and nothing is mentioned."""
+
+TOGETHER_LINES: Final = 2
+"""How far apart two places may be to be one: a reader sees both."""
 
 NAMES_SHOWN: Final = 5
 LINES_SHOWN: Final = 8
@@ -32,59 +40,115 @@ class Rated:
     """A node with its rubric.
 
     Attributes:
-        holder: the definition that holds it, or None at a file's top level.
+        scored: what the scorer said.
+        rubric: the same, by somebody who knows what a checker says.
         site: what stands there.
+        holder: the definition that holds it, or None at a file's top level.
+        found: what a checker newly finds wrong there.
     """
 
     lead: Lead
     node: NodeContext
+    scored: Rubric
     rubric: Rubric
     site: Site
     holder: Symbol | None
+    found: Diagnostic | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """How sure it is that the place breaks."""
+        if self.found is not None:
+            return Verdict.VERIFIED
+        return Verdict.LIKELY if self.rubric.risk >= MUST_CHANGE_RISK else Verdict.POSSIBLE
 
     @property
     def rank(self) -> tuple[object, ...]:
         """Sorts the answer, best first; two nodes never rank the same."""
         rubric = self.rubric
         weight = rubric.risk + rubric.relevance - TEST_DISCOUNT * self.site.in_test
-        return (-weight, self.site.in_test, -rubric.risk, -rubric.confidence, self.lead.relation, self.lead.place)
+        return (
+            self.found is None,
+            -weight,
+            self.site.in_test,
+            -rubric.risk,
+            -rubric.confidence,
+            self.lead.relation,
+            self.lead.place,
+        )
 
 
 def ranked(
     change: Change,
     found: Found,
     rated: Sequence[Rated],
-    known: Iterable[Lead],
+    frontier: Frontier,
     outlines: dict[str, Outline],
     *,
-    left: int,
+    check: Check,
     limits: Sequence[str],
     examples: tuple[TrainingExample, ...] | None,
 ) -> ScoutResponse:
-    """The answer: one pointer for every definition that holds rated nodes, the best of them first.
+    """The answer, best first: a pointer for every definition that holds rated nodes, and for each place that breaks.
 
     Args:
-        known: every lead there was, rated or not.
+        check: how far the change was checked.
+        frontier: every lead there was; what is left in it was not rated.
         outlines: the definitions of the files that hold rated nodes.
-        left: how many leads were not rated.
         limits: what could not be looked at, each a clause.
     """
-    best: dict[object, Rated] = {}
-    for node in sorted(rated, key=lambda node: node.rank):
-        best.setdefault(group(node.lead.place, node.holder), node)
-    lines: dict[object, list[int]] = {}
-    for lead in known:
+    leads: dict[object, list[Lead]] = {}
+    for lead in frontier.known:
         if outline := outlines.get(lead.place.path):
-            lines.setdefault(group(lead.place, outline.holder(lead.place.line)), []).append(lead.place.line)
-    pointers = tuple(_pointer(change, node, sorted(lines.get(group, ()))) for group, node in best.items())
+            leads.setdefault(group(lead.place, outline.holder(lead.place.line)), []).append(lead)
+    pointers = tuple(_pointer(change, row, leads.get(row.part, ())) for row in _rows(change, rated))
     return ScoutResponse(
-        summary=_summary(change, found, pointers, len(rated), left, limits),
-        status=Status.PARTIAL if left or limits else Status.COMPLETE,
+        summary=_summary(change, found, pointers, check, len(rated), len(frontier), limits),
+        status=Status.PARTIAL if len(frontier) or limits else Status.COMPLETE,
         pointers=pointers,
         nodes_visited=len(rated),
-        frontier_left=left,
+        frontier_left=len(frontier),
         training_examples=examples,
     )
+
+
+@attrs.define(eq=False)
+class _Row:
+    """What one pointer is about.
+
+    Attributes:
+        part: what holds it.
+        best: the node that it points to.
+        shown: the lines of the same part that have rows.
+        is_first: whether it is the first row of its part, which lists the lines that have none.
+    """
+
+    part: tuple[str, str]
+    best: Rated
+    shown: list[int]
+    is_first: bool
+
+
+def _rows(change: Change, rated: Iterable[Rated]) -> list[_Row]:
+    """A row for each definition, and one for each further place in it that is likely to break by itself."""
+    rows: list[_Row] = []
+    first: dict[tuple[str, str], _Row] = {}
+    for node in sorted(rated, key=lambda node: node.rank):
+        part, line = group(node.lead.place, node.holder), node.lead.place.line
+        known = first.get(part)
+        if known is None:
+            known = first[part] = _Row(part, node, [line], is_first=True)
+            rows.append(known)
+        elif _stands_alone(change, node) and all(abs(line - shown) > TOGETHER_LINES for shown in known.shown):
+            known.shown.append(line)
+            rows.append(_Row(part, node, known.shown, is_first=False))
+    return rows
+
+
+def _stands_alone(change: Change, node: Rated) -> bool:
+    """Whether a place breaks by itself: what treats each variant is one place, however many it names."""
+    of_variants = change.kind is ChangeKind.ADD_VARIANT
+    return node.found is not None or (node.rubric.risk >= MUST_CHANGE_RISK and not of_variants)
 
 
 def not_found(missing: NotFound, limits: Sequence[str] = ()) -> ScoutResponse:
@@ -114,19 +178,29 @@ def group(place: Place, holder: Symbol | None) -> tuple[str, str]:
     return (place.path, holder.qualified_name if holder else "")
 
 
-def _pointer(change: Change, node: Rated, lines: Sequence[int]) -> Pointer:
-    rubric = node.rubric
+def _pointer(change: Change, row: _Row, leads: Sequence[Lead]) -> Pointer:
+    node, rubric = row.best, row.best.rubric
     return Pointer(
         location=node.node.location,
-        what=_what(node, [line for line in lines if line != node.lead.place.line]),
+        what=_what(node, sorted({lead.place.line for lead in leads} - {*row.shown}) if row.is_first else ()),
         relevance=rubric.relevance,
         risk=rubric.risk,
         confidence=rubric.confidence,
         reasoning=rubric.reasoning,
         tags=tags(node.site.kind),
-        action=action(change, node.site),
-        verdict=Verdict.LIKELY if rubric.risk >= MUST_CHANGE_RISK else Verdict.POSSIBLE,
+        action=_action(change, node, leads),
+        verdict=node.verdict,
     )
+
+
+def _action(change: Change, node: Rated, leads: Iterable[Lead]) -> str:
+    """What to do at a node; where a checker stops at a line without a mention, what the best line around asks for."""
+    sites = [(meant(change, node.node), node.site)]
+    if node.found and node.site.kind is SiteKind.NONE:
+        sites = [(meant(change, lead.node), classify(change, lead.node)) for lead in leads]
+        sites = [(change, site) for change, site in sites if site.kind is not SiteKind.NONE]
+    best = max(sites, key=lambda site: expected(*site)[:2], default=None)
+    return UNMENTIONED if best is None else action(*best)
 
 
 def _what(node: Rated, others: Sequence[int]) -> str:
@@ -138,7 +212,13 @@ def _what(node: Rated, others: Sequence[int]) -> str:
 
 
 def _summary(
-    change: Change, found: Found, pointers: Sequence[Pointer], visited: int, left: int, limits: Sequence[str]
+    change: Change,
+    found: Found,
+    pointers: Sequence[Pointer],
+    check: Check,
+    visited: int,
+    left: int,
+    limits: Sequence[str],
 ) -> str:
     symbol = found.symbol
     likely = [pointer for pointer in pointers if pointer.risk >= MUST_CHANGE_RISK]
@@ -155,6 +235,7 @@ def _summary(
         sentences.append(f"None of the {len(pointers)} places rated is likely to break.")
     else:
         sentences.append("The language server knows no use of it; one whose type it cannot tell may be there.")
+    sentences += _checked(check, pointers)
     if left:
         sentences.append(f"{visited} of {visited + left} known lines were rated; a larger budget rates the rest.")
     if found.undefined:
@@ -162,6 +243,21 @@ def _summary(
     if found.namesakes:
         sentences.append(_ambiguity(found))
     return " ".join([*sentences, *_not_looked_at(limits)])
+
+
+def _checked(check: Check, pointers: Sequence[Pointer]) -> list[str]:
+    """How far the change was checked, in a sentence or two; nothing where nobody wanted it to be."""
+    verified = sum(pointer.verdict is Verdict.VERIFIED for pointer in pointers)
+    sentences = []
+    if verified:
+        sentences.append(
+            f"{verified} {'is' if verified == 1 else 'are'} verified: made in memory, the change fails there."
+        )
+    elif check.everywhere:
+        sentences.append("With the change made in memory, a checker finds nothing new that is wrong.")
+    if check.lacks:
+        sentences.append(f"{'No more was' if check.asked else 'Nothing was'} verified: {check.lacks}.")
+    return sentences
 
 
 def _not_looked_at(limits: Sequence[str]) -> list[str]:

@@ -215,12 +215,14 @@ class ScoutQuery:
         tags: what kind of code it is about.
         budget_nodes: how many nodes may be rated.
         keep_examples: whether the answer carries a training example for every rated node.
+        verify: whether to make the change in memory and to ask a checker what newly fails.
     """
 
     query: str = attrs.field(validator=_is(str))
     tags: tuple[Tag, ...] = attrs.field(default=(), converter=_tags)
     budget_nodes: int = attrs.field(default=20, validator=_count)
     keep_examples: bool = attrs.field(default=False, validator=_is(bool))
+    verify: bool = attrs.field(default=False, validator=_is(bool))
 
     @property
     def context(self) -> QueryContext:

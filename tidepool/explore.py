@@ -18,19 +18,37 @@ from returns.result import Failure, Result, Success
 
 from tidepool.answer import TEST_DISCOUNT, Rated, could_not_look, group, not_found, ranked
 from tidepool.change import Change, ChangeKind, read_change
+from tidepool.checking import Check, Trial, findings, judge, trial
 from tidepool.domain import ScoutQuery, ScoutResponse, TrainingExample
 from tidepool.eff import Eff, attempt, each
 from tidepool.effects.clock import Clock, now
 from tidepool.effects.gemma import Gemma, rate_node
-from tidepool.effects.lsp import Lsp, Place, Symbol, SymbolKind, document_symbols, hover, snippet, text_mentions, unseen
+from tidepool.effects.lsp import (
+    Lsp,
+    Place,
+    Symbol,
+    SymbolKind,
+    Writing,
+    document_symbols,
+    hover,
+    snippet,
+    text_mentions,
+    unseen,
+    what_if,
+)
 from tidepool.effects.report import Report, note, progress
-from tidepool.errors import InterpreterError
+from tidepool.errors import InterpreterError, Unsupported
 from tidepool.frontier import Frontier, Lead, Relation
+from tidepool.kin import kin
+from tidepool.onward import carried, is_in_signature, onward
 from tidepool.outline import FUNCTIONS, Outline
+from tidepool.reading.documents import is_document
 from tidepool.resolve import Found, NotFound, resolve
-from tidepool.rules import expected, propagates
-from tidepool.sites import Site, classify, in_test
-from tidepool.trails import Trail, find_siblings, follow_alias, follow_callers, trails
+from tidepool.rules import UNTYPED, expected, propagates
+from tidepool.sites import Site, SiteKind, classify, in_test
+from tidepool.ties import meant, with_tie
+from tidepool.traces import traces
+from tidepool.trails import Trail, find_siblings, trails
 
 Exploring: TypeAlias = Gemma | Lsp | Clock | Report
 """The row of `explore`: what its interpreters must answer."""
@@ -41,14 +59,11 @@ ROUND_NODES: Final = 50
 DEPTH: Final = 3
 """How many definitions away from the one that changes it is followed: each one multiplies the places."""
 
-ALIASES_FOLLOWED: Final = 16
-"""Other names for the definition whose mentions are followed."""
+NAMES_FOLLOWED: Final = 48
+"""Other names for the definition, and names that are tied to it, whose mentions are followed."""
 
 UNTYPED_ASKED: Final = 100
 """Lines with a member's name whose values' types are asked for: enough for a name that says what it is."""
-
-UNTYPED: Final = "Unknown"
-"""What a server says where it cannot tell what something is."""
 
 MEMBERS: Final = frozenset({SymbolKind.METHOD, SymbolKind.PROPERTY, SymbolKind.FIELD})
 """What is reached through a value, and so found only where the value's type is known."""
@@ -59,6 +74,12 @@ CARRIES_FROM_RELEVANCE: Final = 4
 HOVER_CHARACTERS: Final = 4000
 """What is kept of a hover text: the signature and the first lines of documentation."""
 
+
+FILES_CHECKED_FIRST: Final = 500
+"""Files with leads that a checker is asked about before it is asked about everything."""
+
+BROKEN_PROMISE: Final = 20
+"""What a place promises that a checker newly finds something wrong at: more than any other."""
 
 LEAST_PROMISE: Final = {Relation.DEFINITION: 16, Relation.SIBLING: 8, Relation.OVERRIDE: 10, Relation.SUBTYPE: 8}
 """What a place promises whatever its text suggests; 15 is the most a text can."""
@@ -112,6 +133,7 @@ class _Survey:
     change: Change
     found: Found
     frontier: Frontier = attrs.field(factory=Frontier)
+    check: Check = attrs.field(factory=Check)
     outlines: dict[str, Outline] = attrs.field(factory=dict)
     rated: list[Rated] = attrs.field(factory=list)
     examples: list[TrainingExample] = attrs.field(factory=list)
@@ -120,12 +142,14 @@ class _Survey:
     carried_from: set[Place] = attrs.field(factory=set)
     unheard: dict[str, list[Place]] = attrs.field(factory=dict)
     told: set[str] = attrs.field(factory=set)
-    aliases: int = 0
+    followed: int = 0
 
     def conduct(self) -> Eff[Exploring, ScoutResponse]:
         """Set out, then rate round by round."""
         yield from progress(0, self.query.budget_nodes, f"following {self.found.symbol.qualified_name}")
         yield from self.set_out()
+        if self.query.verify:
+            yield from self.check_change()
         while len(self.frontier) and (room := self.query.budget_nodes - len(self.rated)) > 0:
             picked = yield from self.pick(min(room, self.round_nodes))
             news = yield from self.rate(picked)
@@ -154,8 +178,10 @@ class _Survey:
                     siblings = places
                 case Failure(error):
                     yield from self.could_not_read(f"the variants of {symbol.qualified_name}", error)
-        yield from self.add([(Relation.DEFINITION, symbol.place, 0)])
-        yield from self.follow(trails(self.change, symbol, siblings, outline))
+        yield from self.add([(Relation.DEFINITION, symbol.place, 0, "")])
+        ways = [*trails(self.change, symbol, siblings, outline), *traces(self.change, symbol, outline)]
+        ways += kin(self.change, symbol, outline)
+        yield from self.follow(ways)
         yield from self.follow_untyped()
 
     def follow_untyped(self) -> Eff[Exploring, None]:
@@ -166,14 +192,14 @@ class _Survey:
         symbol = self.found.symbol
         if symbol.kind not in MEMBERS or self.found.namesakes:
             return
-        match (yield from attempt(text_mentions(symbol.name), InterpreterError)):
-            case Success(places):
-                unknown = [place for place in places if not self.frontier.is_known(place)]
+        match (yield from attempt(text_mentions([symbol.name], Writing.ATTRIBUTE), InterpreterError)):
+            case Success(mentions):
+                unknown = [mention.place for mention in mentions if not self.frontier.is_known(mention.place)]
                 asked = sorted(unknown, key=lambda place: (in_test(place.path), place))[:UNTYPED_ASKED]
                 said = yield from each(self.hear(place) for place in asked)
                 yield from self.tell_unheard()
                 untyped = [place for place, text in zip(asked, said, strict=True) if text == UNTYPED]
-                yield from self.add(sorted((Relation.UNTYPED, place, 0) for place in untyped))
+                yield from self.add(sorted((Relation.UNTYPED, place, 0, "") for place in untyped))
                 if untyped:
                     count = f"{len(untyped)} line{'s' * (len(untyped) > 1)}"
                     self.limits.append(f"{count} with `.{symbol.name}` on values whose type the server cannot tell")
@@ -182,53 +208,92 @@ class _Survey:
             case Failure(error):
                 yield from self.could_not_read(f"the text for `.{symbol.name}`", error)
 
+    def check_change(self) -> Eff[Exploring, None]:
+        """Make the change in memory and ask a checker what it breaks, at the places that are known and at others."""
+        symbol = self.found.symbol
+        match (yield from attempt(trial(self.change, symbol), InterpreterError)):
+            case Success(Success(tried)):
+                near = sorted({symbol.place.path, *(lead.place.path for lead in self.frontier.known)})
+                if (yield from self.check_edit(tried, tuple(near[:FILES_CHECKED_FIRST]))):
+                    yield from self.check_edit(tried, None)
+            case Success(Failure(why)):
+                self.check = Check(lacks=why)
+            case Failure(error):
+                yield from self.could_not_check(error)
+
+    def check_edit(self, tried: Trial, paths: tuple[str, ...] | None) -> Eff[Exploring, bool]:
+        """Ask a checker about some files, or about all; whether it answered."""
+        where = "everywhere" if paths is None else f"{len(paths)} files"
+        yield from progress(len(self.rated), self.query.budget_nodes, f"checking {where}")
+        match (yield from attempt(what_if(tried.edit, paths), InterpreterError)):
+            case Success(diagnostics):
+                broken = findings(diagnostics, tried)
+                self.check = Check({**self.check.broken, **broken}, asked=True, everywhere=paths is None)
+                yield from self.add((Relation.BROKEN, found.place, 0, "") for found in broken.values())
+                self.frontier.promote(broken, BROKEN_PROMISE)
+                return True
+            case Failure(error):
+                yield from self.could_not_check(error)
+                return False
+        raise AssertionError("a result is a success or a failure")
+
+    def could_not_check(self, error: InterpreterError) -> Eff[Report, None]:
+        """Remember that no checker judges the change; one that cannot do so is no loss, one that failed is."""
+        self.check = attrs.evolve(self.check, lacks=str(error))
+        if not isinstance(error, Unsupported):
+            yield from self.could_not_read("what the change breaks, as a checker sees it", error)
+
     def follow(self, ways: Sequence[Trail]) -> Eff[Exploring, None]:
         """Add the leads that the trails answer."""
         answers = yield from each(attempt(way.ask, InterpreterError) for way in ways)
-        reached: list[tuple[Relation, Place, int]] = []
+        reached: list[tuple[Relation, Place, int, str]] = []
         for way, answer in zip(ways, answers, strict=True):
             match answer:
                 case Success(places):
-                    reached += [(way.relation, place, way.depth) for place in places]
+                    reached += [(way.relation, place, way.depth, way.tie) for place in places]
                     if not places and way.relation in (Relation.REFERENCE, Relation.PARAMETER):
                         yield from self.lacks(f"{way.name} (there are none, where one at least was expected)")
                 case Failure(error):
                     yield from self.could_not_read(way.name, error)
         yield from self.add(sorted(reached))
 
-    def add(self, reached: Iterable[tuple[Relation, Place, int]]) -> Eff[Exploring, None]:
+    def add(self, reached: Iterable[tuple[Relation, Place, int, str]]) -> Eff[Exploring, None]:
         """Read the places that are not known yet and queue them; the first relation to a line counts."""
-        fresh: dict[str, tuple[Relation, Place, int]] = {}
-        for relation, place, depth in reached:
+        fresh: dict[str, tuple[Relation, Place, int, str]] = {}
+        for relation, place, depth, tie in reached:
             if not self.frontier.is_known(place):
-                fresh.setdefault(place.location, (relation, place, depth))
-        texts = yield from each(attempt(snippet(place), InterpreterError) for _, place, _ in fresh.values())
+                fresh.setdefault(place.location, (relation, place, depth, tie))
+        texts = yield from each(attempt(snippet(place), InterpreterError) for _, place, _, _ in fresh.values())
         ways: list[Trail] = []
-        for (relation, place, depth), text in zip(fresh.values(), texts, strict=True):
+        referring = {lead.place.path for lead in self.frontier.known if lead.relation is not Relation.TEXT}
+        referring |= {place.path for relation, place, _, _ in fresh.values() if relation is not Relation.TEXT}
+        for (relation, place, depth, tie), text in zip(fresh.values(), texts, strict=True):
             match text:
                 case Success(code):
-                    lead = Lead(place, relation, code, 0, depth)
+                    lead = Lead(place, relation, code, 0, depth, tie=tie)
                     site = classify(self.change, lead.node)
-                    self.frontier.add(attrs.evolve(lead, promise=self.promise(relation, site)))
-                    ways += self.alias_trails(lead, site)
+                    if relation is Relation.TEXT and site.kind is SiteKind.EXPORT and place.path not in referring:
+                        continue  # another module's own name
+                    self.frontier.add(attrs.evolve(lead, promise=self.promise(lead, site)))
+                    ways += self.onward(lead, site)
                 case Failure(error):
                     yield from self.could_not_read(place.location, error)
         if ways:
             yield from self.follow(ways)
 
-    def promise(self, relation: Relation, site: Site) -> int:
+    def promise(self, lead: Lead, site: Site) -> int:
         """What is expected of a place before it is rated: twice the risk and the relevance that its text suggests."""
-        guess = expected(self.change, site)
+        guess = expected(meant(self.change, lead.node), site)
         text = 2 * guess.risk + guess.relevance - TEST_DISCOUNT * site.in_test
-        return max(text, LEAST_PROMISE.get(relation, 0) - TEST_DISCOUNT * site.in_test)
+        return max(text, LEAST_PROMISE.get(lead.relation, 0) - TEST_DISCOUNT * site.in_test)
 
-    def alias_trails(self, lead: Lead, site: Site) -> list[Trail]:
-        """The way on from a line that gives the definition another name, while there are not too many of them."""
-        if not site.alias or lead.depth >= DEPTH or self.aliases >= ALIASES_FOLLOWED:
+    def onward(self, lead: Lead, site: Site) -> list[Trail]:
+        """The ways on from a place, while there are not too many of them."""
+        if lead.depth >= DEPTH or self.followed >= NAMES_FOLLOWED:
             return []
-        self.aliases += 1
-        place = lead.place._replace(column=site.alias_column)
-        return [follow_alias(place, site.alias, lead.depth + 1)]
+        ways = list(onward(self.change, lead, site))
+        self.followed += len(ways)
+        return ways
 
     def pick(self, count: int) -> Eff[Exploring, list[Lead]]:
         """The best leads, of every definition one, before a second one of any."""
@@ -254,7 +319,7 @@ class _Survey:
         yield from self.tell_unheard()
         if self.query.keep_examples:
             time = yield from now()
-            self.examples += [TrainingExample(self.query.context, node.node, node.rubric, time) for node in news]
+            self.examples += [TrainingExample(self.query.context, node.node, node.scored, time) for node in news]
         for answer in answers:
             if isinstance(answer, Failure):
                 failure = answer.failure()
@@ -265,14 +330,24 @@ class _Survey:
     def rate_one(self, lead: Lead) -> Eff[Exploring, Result[Rated, InterpreterError]]:
         """One node with its rubric, or the scorer's failure; a node without a hover text is rated all the same."""
         said = yield from self.hear(lead.place)
-        node = attrs.evolve(lead.node, hover=said and said[:HOVER_CHARACTERS])
+        node = attrs.evolve(lead.node, hover=with_tie(said and said[:HOVER_CHARACTERS], lead.tie))
         rubric = yield from attempt(rate_node(self.query.context, node), InterpreterError)
         holder = self.outlines[lead.place.path].holder(lead.place.line)
         site = classify(self.change, node)
-        return rubric.map(lambda rubric: Rated(lead, node, rubric, site, holder))
+        return rubric.map(lambda scored: self.judged(Rated(lead, node, scored, scored, site, holder)))
+
+    def judged(self, node: Rated) -> Rated:
+        """What is made of a scorer's rubric by what a checker found, or did not find, at its place."""
+        found = self.check.broken.get(node.lead.place.location)
+        if found is None and not self.check.everywhere:
+            return node
+        change = meant(self.change, node.node)
+        return attrs.evolve(node, rubric=judge(change, node.site, node.scored, found), found=found)
 
     def hear(self, place: Place) -> Eff[Lsp, str | None]:
         """What the server says about what stands at a place, or None; that it failed is remembered."""
+        if is_document(place.path):
+            return None
         said = yield from attempt(hover(place), InterpreterError)
         if isinstance(said, Failure):
             self.unheard.setdefault(str(said.failure()), []).append(place)
@@ -285,7 +360,7 @@ class _Survey:
             function = node.holder
             if function is not None and function.place not in self.carried_from and self.carries(node, function):
                 self.carried_from.add(function.place)
-                ways.append(follow_callers(function, node.lead.depth + 1))
+                ways.append(carried(self.change, node.lead, node.site, function))
         if ways:
             yield from self.follow(ways)
 
@@ -295,12 +370,18 @@ class _Survey:
             function.kind in FUNCTIONS
             and node.lead.depth < DEPTH
             and node.rubric.relevance >= CARRIES_FROM_RELEVANCE
-            and propagates(self.change, node.site)
+            and (propagates(self.change, node.site) or self.is_typed_by_it(node))
         )
+
+    def is_typed_by_it(self, node: Rated) -> bool:
+        """Whether an alias that changes is the type of a parameter here, or of what the function returns."""
+        return self.change.kind is ChangeKind.CHANGE_ALIAS and is_in_signature(node.site, node.node.code)
 
     def read_outlines(self, paths: Iterable[str]) -> Eff[Exploring, None]:
         """Read the definitions of files that have not been read."""
         fresh = [path for path in dict.fromkeys(paths) if path not in self.outlines]
+        self.outlines.update((path, Outline()) for path in fresh if is_document(path))  # no server reads these
+        fresh = [path for path in fresh if path not in self.outlines]
         answers = yield from each(attempt(document_symbols(path), InterpreterError) for path in fresh)
         for path, answer in zip(fresh, answers, strict=True):
             match answer:
@@ -331,9 +412,9 @@ class _Survey:
             self.change,
             self.found,
             self.rated,
-            self.frontier.known,
+            self.frontier,
             self.outlines,
-            left=len(self.frontier),
+            check=self.check,
             limits=[*self.limits, *(f"{_unheard(places)} ({error})" for error, places in self.unheard.items())],
             examples=tuple(self.examples) if self.query.keep_examples else None,
         )

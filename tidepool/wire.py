@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 # What an object may lack, beside the keys that are left out where they are None.
 _OPTIONAL: Final[Mapping[type, frozenset[str]]] = {
-    ScoutQuery: frozenset({"tags", "budget_nodes", "keep_examples"}),
+    ScoutQuery: frozenset({"tags", "budget_nodes", "keep_examples", "verify"}),
 }
 _LEFT_OUT_WHERE_NONE: Final[Mapping[type, frozenset[str]]] = {
     Provenance: frozenset(field.name for field in attrs.fields(Provenance)),

@@ -186,7 +186,7 @@ async def _explored(
 
     asyncio.get_running_loop().call_later(IDLE_S, prepare, settings.format)
     try:
-        async with open_scorer(settings.scorer, settings, tell=fallen.tell) as scorer:
+        async with open_scorer(settings.scorer, settings, codebase=codebase, tell=fallen.tell) as scorer:
             world = scorer | codebase | system_clock() | report()
             return await _run(_query(request, settings), world, request.record)
     except InterpreterError as failure:  # the scorer could not be opened: one that fails later is part of the answer
@@ -230,7 +230,10 @@ def _replayed(file: Path, request: Request, settings: Settings) -> Outcome:
     from tidepool.explore import ScorerFailed, explore
     from tidepool.tape import replay
 
-    tape, query = read_tape(file), _query(request, settings)
+    tape, asked = read_tape(file), read_recording(file).query
+    query = _query(request, settings)
+    if asked is not None and request.flags.get("verify") is None:
+        query = attrs.evolve(query, verify=asked.verify)
     try:
         with held_to(tape, file):
             try:
@@ -238,18 +241,20 @@ def _replayed(file: Path, request: Request, settings: Settings) -> Outcome:
             except ScorerFailed as failure:
                 return Outcome(failure.answer, NO_SCORER, failure)
     except Diverged as error:
-        asked = read_recording(file).query
         if asked is None or asked == query:
             raise ConfigError(f"{file}: {error}") from error
         how = f"{asked.query!r} with a budget of {asked.budget_nodes}"
         how += f" and the tags {', '.join(asked.tags)}" if asked.tags else " and no tags"
+        how += "" if asked.verify == query.verify else f", {'--verify' if asked.verify else '--no-verify'}"
         raise ConfigError(f"{file} is of another question: ask {how}, or record this one ({error})") from error
 
 
 def _query(request: Request, settings: Settings) -> ScoutQuery:
     from tidepool.domain import ScoutQuery, Tag
 
-    return ScoutQuery(request.question, tuple(map(Tag, settings.tags)), settings.budget, keep_examples=True)
+    return ScoutQuery(
+        request.question, tuple(map(Tag, settings.tags)), settings.budget, keep_examples=True, verify=settings.verify
+    )
 
 
 def _answered(response: ScoutResponse) -> Outcome:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from interpreters.edge.keys import SETTINGS, Key, of_text
+from interpreters.edge.keys import SETTINGS, YES_OR_NO, Key, of_text
 
 DESCRIPTION: Final = "Ask a codebase what a change would break; get a ranked, reasoned answer."
 EPILOG: Final = """\
@@ -82,6 +82,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_flag(parser: argparse.ArgumentParser, key: Key) -> None:
+    if key.kind is YES_OR_NO:
+        says = f"{key.says} (default: {'yes' if key.default else 'no'})"
+        parser.add_argument(key.flag, dest=key.name, action=argparse.BooleanOptionalAction, default=None, help=says)
+        return
     flag, _, metavar = key.flag.partition(" ")
     options: dict[str, Any] = {"dest": key.name, "metavar": metavar, "type": _value(key)}
     about = f": {', '.join(key.kind.choices)}" if key.kind.choices else ""

@@ -24,6 +24,7 @@ from interpreters.edge.settings import (
     HybridScorer,
     InstalledScorer,
     ModelScorer,
+    OracleScorer,
     ReplayScorer,
     Scorer,
     Settings,
@@ -36,6 +37,7 @@ from tidepool.errors import ConfigError, ModelFailure
 if TYPE_CHECKING:
     from tidepool.eff import AsyncHandler, Handler
     from tidepool.effects.gemma import Gemma, Model
+    from tidepool.effects.lsp import Lsp
 
 __all__ = [
     "ReplayServer",
@@ -107,7 +109,7 @@ def check_scorer(name: str, settings: Settings) -> None:
                 asked = _model_of(scorer, settings)
                 _url(asked)
                 _token(asked, settings)
-            case HeuristicScorer() | InstalledScorer():
+            case HeuristicScorer() | OracleScorer() | InstalledScorer():
                 pass
             case _:
                 assert_never(scorer)
@@ -124,6 +126,8 @@ def import_scorer(name: str, settings: Settings) -> None:
             case HybridScorer():
                 import_module("interpreters.gemma.hybrid")
                 import_module("interpreters.gemma.model")
+            case OracleScorer():
+                import_module("interpreters.gemma.oracle")
             case ReplayScorer():
                 import_module("interpreters.replay")
             case InstalledScorer():
@@ -153,12 +157,17 @@ def ignore(_failure: ModelFailure) -> None:
 
 @asynccontextmanager
 async def open_scorer(
-    name: str, settings: Settings, *, tell: Callable[[ModelFailure], None] = ignore
+    name: str,
+    settings: Settings,
+    *,
+    codebase: Handler[Lsp] | AsyncHandler[Lsp] | None = None,
+    tell: Callable[[ModelFailure], None] = ignore,
 ) -> AsyncGenerator[Handler[Gemma] | AsyncHandler[Gemma]]:
     """The scorer of a name, with whatever it holds open, for as long as the block lasts.
 
     Args:
         name: one that is built in, configured or installed.
+        codebase: answers about the code, for a scorer that asks; None where there is none to ask.
         tell: is told why a model did not rate a node that its fallback rates instead.
 
     Raises:
@@ -183,10 +192,16 @@ async def open_scorer(
             asked = _model_of(scorer, settings)
             async with (
                 _open(asked, settings) as rate,
-                open_scorer(scorer.fallback, settings, tell=tell) as fallback,
+                open_scorer(scorer.fallback, settings, codebase=codebase, tell=tell) as fallback,
             ):
                 breaker = Breaker(scorer.failures, scorer.cool_down_s, name=asked.name)
                 yield hybrid(rate, fallback, breaker, tell=tell)
+        case OracleScorer():
+            from interpreters.gemma.oracle import oracle
+
+            if codebase is None:
+                raise ConfigError(f"the scorer {scorer.name} asks a codebase, and there is none here: name another")
+            yield oracle(codebase)
         case ReplayScorer():
             from interpreters.replay import held_to, read_tape, scorer_from
 

@@ -3,9 +3,9 @@
 A distribution offers one in its `pyproject.toml`:
 
     [project.entry-points."tidepool.scorers"]
-    oracle = "my_package:oracle"
+    seer = "my_package:seer"
 
-`oracle` is called with the table that the user configured, and returns a handler of `RateNode`, or an asynchronous
+`seer` is called with the table that the user configured, and returns a handler of `RateNode`, or an asynchronous
 context manager that gives one. What its code raises, but a `ConfigError` and tidepool's errors about the world, is told
 as a `ConfigError` while it is made, and as a `BadAnswer` when it rates.
 """

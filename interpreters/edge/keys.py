@@ -67,6 +67,7 @@ class BuiltIn(StrEnum):
     HEURISTIC = "heuristic"
     MODEL = "model"
     HYBRID = "hybrid"
+    ORACLE = "oracle"
     REPLAY = "replay"
 
 
@@ -123,6 +124,11 @@ def _digits(text: str) -> int:
     return int(text)
 
 
+def _said_yes(text: str) -> bool:
+    _require(text.lower() in {"true", "false"})
+    return text.lower() == "true"
+
+
 def _list(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
@@ -154,7 +160,7 @@ def _one_of(choices: tuple[str, ...]) -> Kind:
 TEXT: Final = Kind("a text", _text)
 TEXTS: Final = Kind("a list of texts, of one at least", _texts, _list)
 TABLE: Final = Kind("a table", _table)
-YES_OR_NO: Final = Kind("true or false", _yes_or_no)
+YES_OR_NO: Final = Kind("true or false", _yes_or_no, _said_yes)
 PATH: Final = Kind("a path", _path)
 ADDRESS: Final = Kind(
     "an http or https address without a password, query or fragment, and without /score at its end", _address
@@ -171,6 +177,7 @@ SETTINGS: Final = (
     Key("timeout_s", SECONDS, 60.0, "seconds for the server's start and each answer", "--timeout SECONDS", (60, 600)),
     Key("scorer", TEXT, BuiltIn.HEURISTIC.value, "what rates places: built in, configured, installed", "--scorer NAME"),
     Key("server", TEXT, DEFAULT_SERVER, "the language server, known or configured", "--server NAME"),
+    Key("verify", YES_OR_NO, True, "make the change in memory and ask a checker what newly fails", "--verify"),
     Key("python", PATH, None, "the codebase's interpreter or virtual environment", "--python PATH"),
 )
 """At the top of a file."""
@@ -197,7 +204,7 @@ REPLAY: Final = (Key("file", PATH, None, "the recording to answer from, made by 
 def keys_of(kind: BuiltIn) -> tuple[Key, ...]:
     """The keys of a scorer's table, by its kind."""
     match kind:
-        case BuiltIn.HEURISTIC:
+        case BuiltIn.HEURISTIC | BuiltIn.ORACLE:
             return ()
         case BuiltIn.MODEL:
             return MODEL

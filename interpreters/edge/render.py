@@ -44,7 +44,7 @@ def as_table(response: ScoutResponse, code: Mapping[str, str], stream: TextIO) -
                 printable(pointer.reasoning),
                 ("\n→ " + printable(pointer.action) + "\n", "italic"),
             )
-            table.add_row(Text(bar(pointer.risk), style), where, why)
+            table.add_row(Text(bar(pointer.risk) + _mark(pointer, "\n"), style), where, why)
         with console.capture() as drawn:
             console.print(table)
         stream.write(re.sub(r" +$", "", drawn.get(), flags=re.MULTILINE))
@@ -92,9 +92,14 @@ def printable(text: str) -> str:
     return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) in _UNPRINTABLE else char for char in text)
 
 
+def _mark(pointer: Pointer, before: str) -> str:
+    """What sets a row apart on which a checker stands."""
+    return f"{before}verified" if pointer.verdict.value == "verified" else ""
+
+
 def _row(pointer: Pointer, line: str) -> str:
     cells = [
-        f"{pointer.risk}/5",
+        f"{pointer.risk}/5{_mark(pointer, ', ')}",
         _cell(pointer.what),
         _code(pointer.location),
         _code(line) if line else "",

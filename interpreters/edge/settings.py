@@ -60,6 +60,15 @@ class HybridScorer:
 
 
 @attrs.frozen
+class OracleScorer:
+    """A checker of the codebase that is asked about."""
+
+    kind: ClassVar = BuiltIn.ORACLE
+    name: str
+    said: str
+
+
+@attrs.frozen
 class ReplayScorer:
     """A recording that answers."""
 
@@ -84,7 +93,7 @@ class InstalledScorer:
     table: Mapping[str, Any]
 
 
-Scorer: TypeAlias = HeuristicScorer | ModelScorer | HybridScorer | ReplayScorer | InstalledScorer
+Scorer: TypeAlias = HeuristicScorer | ModelScorer | HybridScorer | OracleScorer | ReplayScorer | InstalledScorer
 """A scorer as it is configured, under its `name`; `said` is where, such as a file and its line."""
 
 
@@ -107,6 +116,7 @@ class Settings:
     timeout_s: float
     scorer: str
     server: str
+    verify: bool
     python: Path | None
     scorers: Mapping[str, Scorer]
     servers: Mapping[str, Mapping[str, Any]]
@@ -162,6 +172,8 @@ def _scorer(name: str, given: Layer) -> Scorer:
             return ModelScorer(name, said, **values)
         case BuiltIn.HYBRID:
             return HybridScorer(name, said, **values)
+        case BuiltIn.ORACLE:
+            return OracleScorer(name, said)
         case BuiltIn.REPLAY:
             return ReplayScorer(name, said, **values)
         case _:

@@ -35,7 +35,7 @@ def main() -> bool:
     """Print the ratios; answer whether the questions together meet the target."""
     all_whole_s = all_bare_s = 0.0
     with tempfile.TemporaryDirectory() as folder:
-        root = _sources(Path(folder))
+        root = sources(Path(folder))
         for question in QUESTIONS:
             environment, messages = _record(Path(folder), root, question)
             whole, bare = [], []
@@ -50,7 +50,8 @@ def main() -> bool:
     return all_whole_s / all_bare_s <= TARGET
 
 
-def _sources(folder: Path) -> Path:
+def sources(folder: Path) -> Path:
+    """A copy of mypy's sources in a folder."""
     root = folder / "sources"
     for package in ("mypy", "mypyc"):
         spec = find_spec(package)
