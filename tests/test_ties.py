@@ -106,7 +106,8 @@ def at(response: ScoutResponse, location: str) -> Rubric:
 
 @given(st.from_regex(r"[a-z_.]{1,9}", fullmatch=True), st.sampled_from(How), st.none() | st.text())
 def test_a_tie_is_read_as_it_was_told(name: str, how: How, said: str | None) -> None:
-    assert tie_in(with_tie(said, Tie(name, how).told("f"))) == Tie(name, how)
+    for tie in (Tie(name, how), Tie(name, how, "hook")):
+        assert tie_in(with_tie(said, tie.told("f"))) == tie
 
 
 @pytest.mark.parametrize("said", [None, "", "str", "via: nothing", "text says via: `x` holds what `f` gives elsewhere"])
@@ -127,7 +128,7 @@ def test_without_a_tie_what_a_server_says_stays_as_it_is() -> None:
         ("    for letter in text:", 5),
         ("    total = text + more", 5),
         ("    if text is None:", 2),
-        ("    show(text)", 4),
+        ("    show(text)", 3),
         ("    text = other", 2),
     ],
 )
@@ -150,10 +151,17 @@ def test_who_makes_an_object_of_a_subclass_breaks_by_a_new_abstract_method() -> 
     assert rated(question, "from shapes import Circle", Tie("Circle", How.DERIVES), "Shape").risk <= 2
 
 
-@pytest.mark.parametrize("how", [How.TAKES, How.GIVES])
-def test_an_alias_that_changes_changes_the_functions_that_have_it_in_their_signature(how: How) -> None:
-    rubric = rated("What breaks if I change the alias Hook?", "    x = call(print).name", Tie("call", how), "Hook")
-    assert rubric.risk >= 3 and "`call`" in rubric.reasoning
+@pytest.mark.parametrize(
+    ("code", "tie", "risk"),
+    [
+        ("    x = call(print).name", Tie("call", How.GIVES), 3),
+        ("    x = call(hook=print)", Tie("call", How.TAKES, "hook"), 3),
+        ("    x = call(print)", Tie("call", How.TAKES, "hook"), 2),
+    ],
+)
+def test_an_alias_that_changes_may_break_who_calls_what_has_it_in_its_signature(code: str, tie: Tie, risk: int) -> None:
+    rubric = rated("What breaks if I change the alias Hook?", code, tie, "Hook")
+    assert rubric.risk == risk and "`call`" in rubric.reasoning
 
 
 def test_a_variable_is_followed_below_the_line_that_assigns_it() -> None:
@@ -182,5 +190,5 @@ def test_objects_of_subclasses_are_found_when_a_method_becomes_abstract() -> Non
 
 def test_what_is_done_with_a_parameter_of_a_type_that_changes_is_found_and_who_passes_it() -> None:
     response = ask("What breaks if I change the type alias Hook?", HOOKS, examples=True)
-    assert at(response, "hooks.py:10").risk >= 4
-    assert at(response, "use.py:5").risk >= 3
+    assert at(response, "hooks.py:10").risk == 3
+    assert at(response, "use.py:5").risk == 2

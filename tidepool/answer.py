@@ -14,6 +14,7 @@ from tidepool.effects.lsp import Diagnostic, Place, Symbol
 from tidepool.errors import InterpreterError, Unsupported
 from tidepool.frontier import Frontier, Lead
 from tidepool.outline import Outline
+from tidepool.reading.documents import is_document
 from tidepool.resolve import Found, NotFound
 from tidepool.rules import action, expected
 from tidepool.sites import Site, SiteKind, classify, tags
@@ -30,6 +31,8 @@ UNMENTIONED: Final = "Resolve what the checker says here"
 
 TOGETHER_LINES: Final = 2
 """How far apart two places may be to be one: a reader sees both."""
+
+_ORDER: Final = {verdict: order for order, verdict in enumerate(Verdict)}
 
 NAMES_SHOWN: Final = 5
 LINES_SHOWN: Final = 8
@@ -66,11 +69,12 @@ class Rated:
     def rank(self) -> tuple[object, ...]:
         """Sorts the answer, best first; two nodes never rank the same."""
         rubric = self.rubric
-        weight = rubric.risk + rubric.relevance - TEST_DISCOUNT * self.site.in_test
+        aside = self.site.in_test or is_document(self.lead.place.path)
+        weight = rubric.risk + rubric.relevance - TEST_DISCOUNT * aside
         return (
-            self.found is None,
+            _ORDER[self.verdict],
             -weight,
-            self.site.in_test,
+            aside,
             -rubric.risk,
             -rubric.confidence,
             self.lead.relation,

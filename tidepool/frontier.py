@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from enum import IntEnum
+from enum import IntEnum, unique
 from heapq import heapify, heappop, heappush
 from typing import Final
 
@@ -14,6 +14,7 @@ from tidepool.effects.lsp import Place
 from tidepool.ties import with_tie
 
 
+@unique
 class Relation(IntEnum):
     """How a place was reached, the most telling way first: of two ways to one place the first is kept."""
 
@@ -28,8 +29,8 @@ class Relation(IntEnum):
     UNTYPED = 8  # it writes the name of the definition on a value whose type the server cannot tell
     TIED = 9  # it mentions what is tied to the definition, as a variable that holds what it gives
     CONSTRUCTION = 10  # it mentions the class whose constructor changes
-    BROKEN = 11  # nothing else leads there, but a checker newly finds something wrong
-    TEXT = 10  # its text speaks of the definition, or of its variants, without mentioning it
+    TEXT = 11  # its text speaks of the definition, or of its variants, without mentioning it
+    BROKEN = 12  # nothing else leads there, but a checker newly finds something wrong
 
 
 @attrs.frozen

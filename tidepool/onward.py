@@ -24,7 +24,12 @@ from tidepool.trails import Trail, follow_callers
 _GIVEN: Final = frozenset({ChangeKind.MAKE_NULLABLE, ChangeKind.CHANGE_RETURN_TYPE})
 """Changes that a variable takes over from what it is assigned."""
 
-_INHERITED: Final = frozenset({ChangeKind.ADD_ABSTRACT_METHOD, ChangeKind.ADD_FIELD})
+_INHERITED: Final = frozenset(
+    {
+        *(ChangeKind.ADD_ABSTRACT_METHOD, ChangeKind.ADD_FIELD, ChangeKind.ADD_PARAMETER),
+        *(ChangeKind.REMOVE_PARAMETER, ChangeKind.CHANGE_PARAMETER_TYPE),
+    }
+)
 """Changes that whoever makes an object of a derived class is concerned by."""
 
 _ASSIGNS: Final = re.compile(r"\s*(?:(?:self|cls)\.)?([^\W\d]\w*)\s*(?::[^=]+)?=(?!=)")
@@ -93,8 +98,10 @@ def carried(change: Change, lead: Lead, site: Site, function: Symbol) -> Trail:
     """The way to whoever calls the function that holds a place, to which the change carries on."""
     if change.kind is not ChangeKind.CHANGE_ALIAS:
         return follow_callers(function, lead.depth + 1)
-    how = How.GIVES if "->" in lead.node.code.partition(site.name)[0] else How.TAKES
-    tie = Tie(function.name, how).told(site.name)
+    column = _annotated(change, lead.node.code)
+    parameter = _WORD.match(lead.node.code, column) if column >= 0 else None
+    how = How.TAKES if parameter else How.GIVES
+    tie = Tie(function.name, how, parameter[0] if parameter else "").told(site.name)
     return follow_callers(function, lead.depth + 1, tie)
 
 

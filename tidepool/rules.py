@@ -35,7 +35,7 @@ from tidepool.reading.lens import lens
 from tidepool.reading.mentions import AKIN, CALLS, IMPORTS, INVOKED, USES, VALUES
 from tidepool.rulebook import DEFAULTS, NEARBY, NOT_MENTIONED, PARENTS, RULES, SIBLING_STAYS, Row, Rule
 from tidepool.sites import Passing, Site, SiteKind, Subject, Use, classify, tags
-from tidepool.ties import meant
+from tidepool.ties import How, meant, tie_in
 
 NAME_CHARACTERS: Final = 80
 """What is shown of a name in a sentence."""
@@ -54,11 +54,22 @@ def rate(change: Change, node: NodeContext, asked: tuple[Tag, ...] = ()) -> Rubr
     Args:
         asked: what kind of code the question is about: a site of that kind is one step more relevant.
     """
-    rubric = rate_site(meant(change, node), classify(change, node), asked)
+    site = classify(change, node)
+    rubric = rate_site(meant(change, node), site, asked)
+    if (most := _tied_risk(change, node, site)) < rubric.risk:
+        rubric = attrs.evolve(rubric, risk=most)
     if node.hover is None or node.hover.partition("\n")[0] != UNTYPED or rubric.risk <= UNTYPED_RISK:
         return rubric
     reasoning = f"{rubric.reasoning}, if the value is one of that type: the server cannot tell"
     return attrs.evolve(rubric, risk=UNTYPED_RISK, confidence=min(rubric.confidence, 2), reasoning=reasoning)
+
+
+def _tied_risk(change: Change, node: NodeContext, site: Site) -> int:
+    """The most that is risked where an alias that changes is tied to a place: the new type may fit there as well."""
+    tie = tie_in(node.hover) if change.kind is ChangeKind.CHANGE_ALIAS else None
+    if tie is None:
+        return 5
+    return 2 if tie.how is How.TAKES and site.passing is not Passing.NAMED else 3
 
 
 def rate_site(change: Change, site: Site, asked: tuple[Tag, ...] = ()) -> Rubric:

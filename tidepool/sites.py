@@ -21,7 +21,7 @@ import attrs
 
 from tidepool.change import Change, ChangeKind
 from tidepool.domain import NodeContext, Tag
-from tidepool.kinds import PARAMETER_KINDS, PROPAGATING_KINDS, VARIANT_KINDS
+from tidepool.kinds import FIELD_KINDS, PARAMETER_KINDS, PROPAGATING_KINDS, VARIANT_KINDS
 from tidepool.reading.chains import gives_up
 from tidepool.reading.documents import DOCUMENTS, PROSE, is_document
 from tidepool.reading.lens import Lens, Subject, lens
@@ -155,7 +155,10 @@ def classify(change: Change, node: NodeContext) -> Site:
     if not hits and not node.hover and change.kind not in _WAKE and not sought.twins and not sought.mentioned(lines):
         return _nothing(path)  # most of what surrounds an answer, so it costs no reading
     reading = _Reading(sought, lines, index, path, number, node.hover or "")
-    return reading.most_telling(hits) if hits else reading.unmentioned()
+    site = reading.most_telling(hits) if hits else reading.unmentioned()
+    if tie is not None and tie.how is How.GOES and site.kind in _BY_KEYWORD and site.name == tie.name:
+        return site._replace(kind=SiteKind.CALL, subject=Subject.TARGET, name=sought.called, passing=Passing.NAMED)
+    return site
 
 
 def _nothing(path: str, near: str = "") -> Site:
@@ -237,6 +240,10 @@ class _Reading:
 
     def _describe(self, mention: Mention, subject: Subject) -> Site:
         kind = kind_of(mention)
+        if subject is Subject.MEMBER and self.lens.kind in FIELD_KINDS:
+            if kind in USES and kind not in _OF_A_FIELD and not mention.dotted:
+                return _nothing(self.path, mention.name)  # a variable with the name of a field
+            kind = SiteKind.STRING if kind is SiteKind.EXPORT else kind
         if self.lens.held and subject is Subject.TARGET:
             subject = Subject.HELD
             kind = SiteKind.ATTRIBUTE if kind in _HELD else SiteKind.WRITE if kind in DEFINITIONS else kind
@@ -395,6 +402,12 @@ _TAKING_ARGUMENTS: Final = CALLS | {SiteKind.DECORATOR}
 _RENAMING: Final = frozenset({SiteKind.IMPORT_AS, SiteKind.ALIAS, SiteKind.VALUE})
 _HELD: Final = USES - {SiteKind.WRITE, SiteKind.DELETE, SiteKind.EXCEPT, SiteKind.KEYWORD} - IMPORTS
 """What a variable may do that reads what it holds, as an attribute does."""
+
+_BY_KEYWORD: Final = frozenset({SiteKind.KEYWORD, SiteKind.PARAMETER})
+"""How a parameter is named in a call whose function the snippet does not show."""
+
+_OF_A_FIELD: Final = frozenset({SiteKind.KEYWORD, SiteKind.EXPORT, SiteKind.CASE})
+"""What may name a field without a dot in front."""
 
 _NOT_A_USE: Final = TEXTS | {SiteKind.DECLARATION, SiteKind.KEYWORD}
 _BASE: Final = re.compile(r"\s*class\s+\w+\s*(?:\[[^\]]*\]\s*)?\(\s*([\w.]+)")

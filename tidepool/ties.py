@@ -28,14 +28,20 @@ class How(StrEnum):
     DERIVES = "derives"  # a class, from the other one
     TAKES = "takes"  # a function, the other one as the type of a parameter
     GIVES = "gives"  # a function, the other one as the type of what it returns
+    GOES = "goes"  # a parameter, to the other one
 
 
 @attrs.frozen
 class Tie:
-    """A name that stands at a place, and how it is tied to what changes."""
+    """A name that stands at a place, and how it is tied to what changes.
+
+    Attributes:
+        parameter: which parameter of a function takes what changes, or "".
+    """
 
     name: str
     how: How
+    parameter: str = ""
 
     def told(self, of: str) -> str:
         """The line that tells it.
@@ -43,7 +49,8 @@ class Tie:
         Args:
             of: the name it is tied to.
         """
-        return f"{MARK}`{self.name}` {_VERBS[self.how].format(of)}"
+        for_parameter = f" for `{self.parameter}`" if self.parameter else ""
+        return f"{MARK}`{self.name}` {_VERBS[self.how].format(of)}{for_parameter}"
 
 
 MARK: Final = "via: "
@@ -52,8 +59,9 @@ _VERBS: Final[Mapping[How, str]] = {
     How.DERIVES: "derives from `{}`",
     How.TAKES: "takes `{}`",
     How.GIVES: "gives `{}`",
+    How.GOES: "goes to `{}`",
 }
-_TOLD: Final = re.compile(rf"(?:^|\n){MARK}`([^`\n]+)` ({'|'.join(How)}) [^\n]*$")
+_TOLD: Final = re.compile(rf"(?:^|\n){MARK}`([^`\n]+)` ({'|'.join(How)}) [^\n]*?(?: for `(\w+)`)?$")
 
 _AMOUNTS_TO: Final[Mapping[tuple[ChangeKind, How], ChangeKind]] = {
     (ChangeKind.CHANGE_ALIAS, How.HOLDS): ChangeKind.CHANGE_RETURN_TYPE,
@@ -73,7 +81,7 @@ def tie_in(hover: str | None) -> Tie | None:
     if hover is None or MARK not in hover:
         return None
     found = _TOLD.search(hover)
-    return Tie(found[1], How(found[2])) if found is not None else None
+    return Tie(found[1], How(found[2]), found[3] or "") if found is not None else None
 
 
 def meant(change: Change, node: NodeContext) -> Change:
@@ -84,7 +92,9 @@ def meant(change: Change, node: NodeContext) -> Change:
 
 def amounts_to(change: Change, tie: Tie) -> Change:
     """What a change amounts to for a name that is tied to it."""
+    if tie.how is How.GOES:
+        return change
     container, _, name = tie.name.rpartition(".")
     kind = _AMOUNTS_TO.get((change.kind, tie.how), change.kind)
-    member = change.member if tie.how is How.DERIVES else None
+    member = change.member if tie.how is How.DERIVES else tie.parameter or None
     return attrs.evolve(change, kind=kind, targets=(Target(name, container),), member=member)

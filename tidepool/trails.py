@@ -29,6 +29,7 @@ from tidepool.effects.lsp import (
 )
 from tidepool.frontier import Relation
 from tidepool.lines import lines_of
+from tidepool.ties import How, Tie
 
 SIBLINGS_FOLLOWED: Final = 12
 """Variants whose mentions are followed: code that treats all variants mentions any dozen of them too."""
@@ -94,9 +95,15 @@ def trails(change: Change, symbol: Symbol, siblings: Iterable[Place], outline: S
     """
     followed = FOLLOWED[change.kind]
     ways = [Trail(Relation.REFERENCE, references(symbol.place), f"the references of {symbol.qualified_name}")]
-    if holder := _constructed(change, symbol, outline):
+    holder = _constructed(change, symbol, outline)
+    if holder is not None:
         name = f"the references of {holder.qualified_name}"
-        ways.append(Trail(Relation.CONSTRUCTION, references(holder.place), name))
+        ways.append(Trail(Relation.CONSTRUCTION, _mentions_elsewhere(holder.place), name))
+        if symbol.name in _CONSTRUCTORS:
+            ways.append(Trail(Relation.SUBTYPE, _descendants(holder), f"the subclasses of {holder.qualified_name}"))
+    if change.kind in _MAKING and (made := holder or symbol).kind is SymbolKind.CLASS:
+        tie = Tie("cls", How.DERIVES).told(made.name)
+        ways.append(Trail(Relation.TIED, _made_inside(made), f"the text of {made.qualified_name}", 1, tie))
     ways += [
         Trail(Relation.SIBLING, _mentions_elsewhere(place), f"the references of the variant at {place.location}")
         for place in siblings
@@ -109,7 +116,8 @@ def trails(change: Change, symbol: Symbol, siblings: Iterable[Place], outline: S
     if Relation.PARAMETER in followed and change.member:
         function = _constructor(symbol, outline)
         name = f"the uses of a parameter {change.member} of {symbol.qualified_name}"
-        ways.append(Trail(Relation.PARAMETER, _mentions_of_parameter(function, change.member), name))
+        tie = Tie(change.member, How.GOES).told(symbol.name)
+        ways.append(Trail(Relation.PARAMETER, _mentions_of_parameter(function, change.member), name, 0, tie))
     return ways
 
 
@@ -163,14 +171,29 @@ def _constructed(change: Change, symbol: Symbol, outline: Sequence[Symbol]) -> S
     return next((other for other in outline if other.qualified_name == symbol.container), None)
 
 
+_MAKING: Final = frozenset({ChangeKind.ADD_FIELD, ChangeKind.ADD_PARAMETER})
+"""Changes to how objects of a class are made."""
+
+CLASS_LINES_READ: Final = 400
+_MAKES: Final = re.compile(r"(?<!\w)cls(?=\()")
+
+
+def _made_inside(holder: Symbol) -> Eff[Following, tuple[Place, ...]]:
+    """Where a class makes objects of itself, as `cls`."""
+    last = min(holder.last_line, holder.place.line + CLASS_LINES_READ)
+    lines = yield from lines_of(holder.place.path, holder.place.line, last)
+    hits = ((number, _MAKES.search(line)) for number, line in lines)
+    return tuple(Place(holder.place.path, number, hit.start()) for number, hit in hits if hit is not None)
+
+
 _CONSTRUCTORS: Final = frozenset({"__init__", "__new__"})
 _TAKEN: Final = frozenset({ChangeKind.REMOVE_FIELD, ChangeKind.RENAME_FIELD})
 """Changes to a field that concern whoever passes it to the constructor made of the fields."""
 
 
-def _mentions_elsewhere(variant: Place) -> Eff[Following, tuple[Place, ...]]:
-    """Where a variant is mentioned besides its own declaration, which stays as it is."""
-    return tuple(place for place in (yield from references(variant)) if place.location != variant.location)
+def _mentions_elsewhere(declared: Place) -> Eff[Following, tuple[Place, ...]]:
+    """Where something is mentioned besides its own declaration, which stays as it is."""
+    return tuple(place for place in (yield from references(declared)) if place.location != declared.location)
 
 
 def _calls(function: Symbol) -> Eff[Following, tuple[Place, ...]]:

@@ -46,6 +46,7 @@ class Lens:
         of_variants: whether it looks for the variants of an enum, a union or a base class.
         of_class: whether the target is a class.
         held: whether the target is a variable that holds what changes.
+        called: the target's name, or "".
         twins: the names that a twin of the target, or of the class that holds it, may have.
     """
 
@@ -59,6 +60,7 @@ class Lens:
     of_class: bool
     held: bool
     twins: frozenset[str]
+    called: str
 
     def mentioned(self, lines: Iterable[str]) -> bool:
         """Whether any of these lines mentions any of the names."""
@@ -112,4 +114,5 @@ def lens(change: Change, *, held: bool = False) -> Lens:
         twins=frozenset()
         if change.kind in CLASS_KINDS or not first
         else frozenset(twins_of(first.name) + twins_of(owner)),
+        called=first.name if first else "",
     )
