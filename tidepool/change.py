@@ -55,7 +55,8 @@ class Change:
             defined. Empty where the question names nothing.
         member: the parameter, field, variant or method that is added, or that is removed or changed inside the target.
         new_name: what the target, or the member, is renamed to, or where it is moved to.
-        optional: whether the parameter or the field that is added has a default.
+        optional: whether the parameter or the field that is added has a default, or the parameter whose type changes
+            takes all that it took before.
     """
 
     kind: ChangeKind
@@ -64,6 +65,9 @@ class Change:
     new_name: str | None = None
     optional: bool = False
 
+
+_WIDENING: Final = frozenset({"make none", "be none", "accept", "widen"})
+"""Deeds after which a parameter takes more than before."""
 
 TARGETS_KEPT: Final = 8
 """Names a change may be about: who names more asks about a paragraph, not about a definition."""
@@ -117,7 +121,9 @@ def _read(text: str, tags: Sequence[Tag]) -> Change:
 
 
 def _is_optional(change: Change, deed: Deed, sentence: Sequence[Mention]) -> bool:
-    """Whether what is added has a default, as the sentence says that adds it."""
+    """Whether what is added has a default, as the sentence says that adds it, or what changes takes more than before."""
+    if change.kind is ChangeKind.CHANGE_PARAMETER_TYPE:
+        return deed.name in _WIDENING
     if change.kind not in OPTIONAL_KINDS:
         return False
     parts = [part for target in change.targets for part in target.qualified_name.split(".")]

@@ -93,6 +93,10 @@ def _remove_parameter(change: Change, text: Text, found: Definition) -> list[Cut
 
 
 def _retype_parameter(change: Change, text: Text, found: Definition) -> list[Cut]:
+    if change.optional:
+        raise Refusal("a parameter that takes more than before breaks no call")
+    if change.member is None:
+        raise Refusal("the question names no parameter")
     new = types.changed(text, change.new_name)
     makers = signature.functions(text, found)
     if found.is_class and change.member and not any(each.named(text, change.member) for each in makers):
