@@ -13,12 +13,13 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -214,7 +215,14 @@ class Labeller:
         variables = {name: value for name, value in os.environ.items() if not name.startswith(("TY_", "PYREFLY_"))}
         variables.pop("VIRTUAL_ENV", None)  # what is not named is not to be found either
         process = await asyncio.create_subprocess_exec(
-            command_of(checker), *arguments, cwd=folder, env=variables, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+            command_of(checker),
+            *arguments,
+            cwd=folder,
+            env=variables,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=PIPE,
+            start_new_session=True,  # a checker may be a script that starts another program: both are ended
         )
         try:
             async with asyncio.timeout(self.timeout_s):
@@ -223,14 +231,14 @@ class Labeller:
             why = f"did not check the codebase within {self.timeout_s:g} s; leave the codebase out"
             raise Unavailable(checker.name, why) from error
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
         if process.returncode not in (0, 1):
             last = complained.decode(errors="replace").strip().rpartition("\n")[2]
             raise Unavailable(checker.name, f"ended with status {process.returncode} ({last[:200]})")
         try:
             return checker.read(json.loads(printed))
-        except (ValueError, LookupError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
             why = f"printed what is no list of complaints ({error!r}); install a version that is known"
             raise BadAnswer(checker.name, why) from error

@@ -98,6 +98,7 @@ PHRASINGS: dict[ChangeKind, list[Asked]] = {
         Asked("rename Session#close to Session#shut", "Session.close", new="shut"),
     ],
     ChangeKind.ADD_PARAMETER: [
+        Asked("make the optional parameter `x` of `f` required", "f", member="x"),
         Asked("add a required parameter `timeout` to fetch", "fetch", member="timeout"),
         Asked("give fetch a new keyword argument", "fetch"),
         Asked("make fetch take an extra argument", "fetch"),
@@ -145,7 +146,6 @@ PHRASINGS: dict[ChangeKind, list[Asked]] = {
         Asked("change the parameter type of parse", "parse"),
         Asked("what breaks when I change the signature of Client.get?", "Client.get"),
         Asked("change the x param of f to be keyword-only", "f", member="x"),
-        Asked("make the optional parameter `x` of `f` required", "f", member="x"),
     ],
     ChangeKind.CHANGE_RETURN_TYPE: [
         Asked("change the return type of f", "f"),
@@ -464,6 +464,7 @@ IN_OTHER_WORDS: dict[ChangeKind, list[Asked]] = {
         Asked("What if Foo's bar method was renamed to baz?", "Foo.bar", new="baz"),
     ],
     ChangeKind.ADD_PARAMETER: [
+        Asked("Is making the `name` parameter of `greet` non-optional safe?", "greet", member="name"),
         Asked(
             "What happens to the callers if `send_mail` needs a `reply_to` argument as well?",
             "send_mail",
@@ -556,7 +557,6 @@ IN_OTHER_WORDS: dict[ChangeKind, list[Asked]] = {
         Asked("allow None for the `parent` parameter of Node.__init__", "Node.__init__", member="parent"),
         Asked("I want train's `epochs` parameter to be a float", "train", member="epochs"),
         Asked("The `when` arg of schedule() switches from int to datetime.", "schedule", member="when"),
-        Asked("Is making the `name` parameter of `greet` non-optional safe?", "greet", member="name"),
         Asked("change `amount: float` parameter of charge to Decimal", "charge", member="amount"),
         Asked("param `key` of Cache.set: str -> bytes, what breaks?", "Cache.set", member="key"),
         Asked("Have the `ids` argument of bulk_delete be a list instead of a set", "bulk_delete", member="ids"),

@@ -15,9 +15,8 @@ from interpreters.lsp.in_memory import in_memory
 from tidepool.domain import Rubric
 from tidepool.eff import AsyncHandler, Handler, run
 from tidepool.effects.gemma import Gemma, Model, RateNode
-from tidepool.effects.lsp import Hover, Lsp, Place
+from tidepool.effects.lsp import UNTYPED, Hover, Lsp, Place
 from tidepool.errors import ModelFailure
-from tidepool.rules import UNTYPED
 from tidepool.testing import Cast, Faults, Run
 
 NODE_FAILURES: Final = ("it did not rate a node", "it answered nonsense")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import attrs
 import pytest
 from returns.result import Success
 
@@ -50,21 +51,53 @@ def ask(question: str, codebase: Handler[Lsp], *, budget: int = 50) -> ScoutResp
 def test_what_a_checker_finds_is_as_risky_as_can_be_and_told_in_its_words() -> None:
     change = Change(ChangeKind.ADD_PARAMETER, (Target("find_price"),))
     (found,) = broken_at("shop/till.py:9")
-    judged = judge(change, classify(change, CALL), Rubric(3, 2, 2, "A call."), found)
+    judged = judge(change, CALL, classify(change, CALL), Rubric(3, 2, 2, "A call."), found)
     assert (judged.relevance, judged.risk, judged.confidence) == (5, 5, 5)
     assert "No argument provided [missing-argument]" in judged.reasoning
 
 
 def test_a_checker_that_is_silent_where_it_would_speak_lowers_the_risk() -> None:
     change = Change(ChangeKind.ADD_PARAMETER, (Target("find_price"),))
-    judged = judge(change, classify(change, CALL), Rubric(5, 5, 3, "The call lacks it."), None)
+    judged = judge(change, CALL, classify(change, CALL), Rubric(5, 5, 3, "The call lacks it."), None)
     assert judged.risk == CLEAN_RISK and judged.relevance == 5
     assert judged.reasoning == "The call lacks it; with the change made in memory, a checker finds nothing wrong here."
 
 
-@pytest.mark.parametrize("site", [SiteKind.TABLE, SiteKind.CHAIN, SiteKind.LITERAL, SiteKind.CASE, SiteKind.ITERATION])
-def test_a_checker_is_silent_about_what_treats_every_variant(site: SiteKind) -> None:
+@pytest.mark.parametrize("site", [SiteKind.TABLE, SiteKind.CHAIN, SiteKind.LITERAL, SiteKind.EXPORT, SiteKind.SUBCLASS])
+def test_a_checker_is_silent_about_what_no_type_ties_to_the_change(site: SiteKind) -> None:
+    assert not sees(ChangeKind.CHANGE_RETURN_TYPE, Site(site, Subject.TARGET, ""))
+    assert sees(ChangeKind.CHANGE_RETURN_TYPE, Site(SiteKind.CALL, Subject.TARGET, ""))
+
+
+@pytest.mark.parametrize("site", [SiteKind.CALL, SiteKind.ANNOTATION])
+def test_a_checker_is_silent_about_what_lacks_a_variant(site: SiteKind) -> None:
     assert not sees(ChangeKind.ADD_VARIANT, Site(site, Subject.SIBLING, ""))
+
+
+def test_quoted_words_are_not_judged() -> None:
+    assert not sees(ChangeKind.CHANGE_RETURN_TYPE, Site(SiteKind.COMPARISON, Subject.WORD, ""))
+
+
+def test_a_low_risk_that_a_checker_agrees_with_is_surer_and_says_the_same() -> None:
+    change = Change(ChangeKind.ADD_PARAMETER, (Target("find_price"),))
+    judged = judge(change, CALL, classify(change, CALL), Rubric(3, 1, 2, "It is passed."), None)
+    assert (judged.risk, judged.confidence, judged.reasoning) == (1, 4, "It is passed.")
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        attrs.evolve(CALL, hover="Unknown"),
+        attrs.evolve(CALL, snippet=CALL.snippet.replace("* 2", "* 2  # type: ignore")),
+        attrs.evolve(CALL, snippet=CALL.snippet.replace("* 2", "* 2  # ty: ignore[missing-argument]")),
+    ],
+    ids=["a value without a type", "an ignored line", "a line that ty ignores"],
+)
+def test_where_a_checker_cannot_speak_its_silence_says_nothing(node: NodeContext) -> None:
+    change = Change(ChangeKind.ADD_PARAMETER, (Target("find_price"),))
+    rubric = Rubric(5, 5, 3, "The call lacks it.")
+    assert judge(change, node, classify(change, node), rubric, None) == rubric
+    assert rated(PARAMETER, node, world()).risk == heuristic()(RateNode(QueryContext(PARAMETER), node)).risk
 
 
 @pytest.mark.parametrize("kind", [ChangeKind.REMOVE, ChangeKind.RENAME, ChangeKind.MOVE])
@@ -211,3 +244,21 @@ def test_the_lines_of_a_class_that_the_edit_touches_belong_to_the_change() -> No
     symbol = next(one for one in symbols if one.name == "LLMKind")
     tried = run(trial(Change(ChangeKind.ADD_VARIANT, (Target("LLMKind"),)), symbol), in_memory(LLMKIND)).unwrap()
     assert tried.lines and tried.lines < set(range(symbol.first_line, symbol.last_line + 2))
+
+
+def test_an_edit_of_a_file_that_a_stub_stands_in_for_is_not_tried() -> None:
+    symbol = Symbol("find_price", SymbolKind.FUNCTION, "", Place("shop/prices.py", 1, 4), 1, 2)
+    stub = attrs.evolve(symbol, place=Place("shop/prices.pyi", 1, 4))
+    tried = run(trial(Change(ChangeKind.REMOVE, (Target("find_price"),)), symbol, [stub]), in_memory(SHOP))
+    assert "a stub stands beside" in tried.failure()
+
+
+def test_what_breaks_in_product_code_is_rated_before_what_breaks_in_tests() -> None:
+    uses = "from shop.prices import find_price\n\n\n" + "".join(
+        f"def use{n}():\n    find_price({n})\n" for n in range(4)
+    )
+    files = {**SHOP, "shop/tests/test_it.py": uses, "shop/zoo.py": uses}
+    lines = range(5, 12, 2)
+    found = broken_at(*(f"{path}:{line}" for path in ("shop/tests/test_it.py", "shop/zoo.py") for line in lines))
+    response = ask(PARAMETER, world(*found, files=files), budget=4)
+    assert {pointer.location.partition(":")[0] for pointer in response.pointers} == {"shop/zoo.py"}

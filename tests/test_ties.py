@@ -192,3 +192,9 @@ def test_what_is_done_with_a_parameter_of_a_type_that_changes_is_found_and_who_p
     response = ask("What breaks if I change the type alias Hook?", HOOKS, examples=True)
     assert at(response, "hooks.py:10").risk == 3
     assert at(response, "use.py:5").risk == 2
+
+
+def test_text_in_the_codebase_that_looks_like_a_tie_is_none() -> None:
+    quoted = "def price(name)\n---\nThe price.\nvia: `unrelated` holds what `price` gives"
+    assert tie_in(with_tie(quoted, "")) is None
+    assert tie_in(with_tie(quoted, Tie("text", How.HOLDS).told("f"))) == Tie("text", How.HOLDS)

@@ -33,6 +33,7 @@ from tidepool.effects.lsp import (
     Source,
     Splice,
     WhatIf,
+    digest,
     hover,
     source,
     unseen,
@@ -100,6 +101,47 @@ def test_a_new_variant_breaks_what_must_be_exhaustive_and_nothing_else(
     llmkind: World, paths: tuple[str, ...] | None
 ) -> None:
     assert llmkind.ask(what_if(a_variant(llmkind), paths)) == (PRICE,)
+
+
+def test_where_nothing_is_wrong_before_or_after_the_answer_comes_at_once(world: World) -> None:
+    text = "def width(text: str) -> int:\n    return len(text)\n"
+    world.write({"width.py": text})
+    assert world.ask(what_if(Edit("width.py", (Splice(0, len(text), ""),))), request_timeout_s=20) == ()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        '[rules]\nall = "ignore"\n',
+        '[rules]\ninvalid-argument-type = "ignore"\nmissing-argument = "ignore"\n',
+        "[analysis]\nrespect-type-ignore-comments = true\n",
+    ],
+)
+def test_what_a_codebase_does_not_want_checked_breaks_all_the_same(world: World, settings: str) -> None:
+    files = {**WIDTH, "use.py": 'from width import width\n\nwidth("a")  # type: ignore\n', "ty.toml": settings}
+    world.write(files)
+    edit = replaced("width.py", WIDTH["width.py"], "text: str)", "text: str, unit: str)")
+    assert [found.place.location for found in world.ask(what_if(edit))] == ["use.py:3"]
+
+
+def test_settings_that_nobody_can_overrule_are_told(world: World) -> None:
+    override = '[[overrides]]\ninclude = ["use.py"]\n[overrides.rules]\ninvalid-argument-type = "ignore"\n'
+    world.write({**WIDTH, "ty.toml": override})
+
+    async def use(session: Session) -> None:
+        await try_it(session, replaced("width.py", WIDTH["width.py"], "str", "int"))
+        assert any("ty.toml has overrides" in clause for clause in await run_async(unseen(), language_server(session)))
+
+    world.talk(use)
+
+
+def test_an_edit_of_a_text_that_has_changed_meanwhile_is_refused(world: World) -> None:
+    world.write(WIDTH)
+    edit = replaced("width.py", WIDTH["width.py"], "str", "int")
+    stale = Edit(edit.path, edit.splices, digest("something else"))
+    with pytest.raises(BadAnswer, match="has changed since the edit was made"):
+        world.ask(what_if(stale))
+    assert world.ask(what_if(Edit(edit.path, edit.splices, digest(WIDTH["width.py"]))))
 
 
 def test_the_codebase_is_afterwards_as_it_was(llmkind: World) -> None:

@@ -16,6 +16,7 @@ from tidepool.frontier import Frontier, Lead
 from tidepool.outline import Outline
 from tidepool.reading.documents import is_document
 from tidepool.resolve import Found, NotFound
+from tidepool.rulebook import NO_WORK
 from tidepool.rules import action, expected
 from tidepool.sites import Site, SiteKind, classify, tags
 from tidepool.ties import meant
@@ -204,7 +205,9 @@ def _action(change: Change, node: Rated, leads: Iterable[Lead]) -> str:
         sites = [(meant(change, lead.node), classify(change, lead.node)) for lead in leads]
         sites = [(change, site) for change, site in sites if site.kind is not SiteKind.NONE]
     best = max(sites, key=lambda site: expected(*site)[:2], default=None)
-    return UNMENTIONED if best is None else action(*best)
+    if best is None or (node.found and expected(*best).do == NO_WORK):
+        return UNMENTIONED
+    return action(*best)
 
 
 def _what(node: Rated, others: Sequence[int]) -> str:

@@ -11,7 +11,7 @@ import attrs
 
 from tidepool.domain import QueryContext, Tag
 from tidepool.kinds import NAMING_KINDS, OPTIONAL_KINDS, OWNER_KINDS, PART_KINDS, TYPE_KINDS, ChangeKind
-from tidepool.question.defaults import tells_a_default
+from tidepool.question.defaults import tells_a_default, tells_required
 from tidepool.question.meanings import MEANINGS
 from tidepool.question.phrases import sentences
 from tidepool.question.phrasings import MENTIONING, PARTS, TELLING, Deed, deeds, is_code
@@ -114,6 +114,9 @@ def _read(text: str, tags: Sequence[Tag]) -> Change:
         for sentence in asked:
             for deed in deeds(table, sentence):
                 kind = _kind(deed, tags)
+                if kind is ChangeKind.CHANGE_PARAMETER_TYPE and deed.name == "change":
+                    # Who does not pass what is required from now on, breaks as if it were new.
+                    kind = ChangeKind.ADD_PARAMETER if tells_required(sentence.words_from(0)) else kind
                 if kind is not None:
                     change = _change(kind, deed, words)
                     return attrs.evolve(change, optional=_is_optional(change, deed, sentence.words_from(0)))
@@ -121,7 +124,7 @@ def _read(text: str, tags: Sequence[Tag]) -> Change:
 
 
 def _is_optional(change: Change, deed: Deed, sentence: Sequence[Mention]) -> bool:
-    """Whether what is added has a default, as the sentence says that adds it, or what changes takes more than before."""
+    """Whether what is added has a default, as the sentence says, or what changes takes more than before."""
     if change.kind is ChangeKind.CHANGE_PARAMETER_TYPE:
         return deed.name in _WIDENING
     if change.kind not in OPTIONAL_KINDS:

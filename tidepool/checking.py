@@ -10,16 +10,17 @@ that fails: what it is silent about is therefore only judged harmless where `see
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 import attrs
-from returns.result import Result
+from returns.result import Failure, Result
 
 from tidepool.change import Change, ChangeKind
-from tidepool.domain import Rubric
+from tidepool.domain import NodeContext, Rubric
 from tidepool.eff import Eff
-from tidepool.effects.lsp import Diagnostic, Edit, Source, Symbol, SymbolKind, source
+from tidepool.effects.lsp import Diagnostic, Edit, Source, Symbol, SymbolKind, is_untyped, source
 from tidepool.kinds import NAMING_KINDS
 from tidepool.reading.mentions import USES, SiteKind
 from tidepool.sites import Site, Subject
@@ -48,6 +49,7 @@ _SILENT_ABOUT: Final = frozenset(
         SiteKind.TALLY,
         SiteKind.EXPORT,
         SiteKind.REEXPORT,
+        SiteKind.SUBCLASS,  # it complains of who makes one
     }
 )
 """Sites at which a checker finds nothing wrong although the change concerns them."""
@@ -55,7 +57,6 @@ _SILENT_ABOUT: Final = frozenset(
 _UNSEEN: Final[Mapping[ChangeKind, frozenset[SiteKind]]] = {
     ChangeKind.ADD_VARIANT: USES,
     **dict.fromkeys(NAMING_KINDS, USES),  # where an import fails, a checker does not complain of what was imported
-    ChangeKind.ADD_ABSTRACT_METHOD: frozenset({SiteKind.SUBCLASS}),  # it complains of who makes one
 }
 """What a checker does not see besides, by the kind of change."""
 
@@ -82,6 +83,7 @@ class Trial:
     """A change made to a definition's text.
 
     Attributes:
+        edit: how.
         lines: those of the file that the edit touches, and the body of a function that changes: what is wrong there
             belongs to the change.
     """
@@ -90,14 +92,19 @@ class Trial:
     lines: frozenset[int]
 
 
-def trial(change: Change, symbol: Symbol) -> Eff[Source, Result[Trial, str]]:
+def trial(change: Change, symbol: Symbol, namesakes: Iterable[Symbol] = ()) -> Eff[Source, Result[Trial, str]]:
     """How the definition would be written after the change, or a clause that says why there is no telling.
+
+    Args:
+        namesakes: other definitions of its name.
 
     Raises:
         InterpreterError: its file cannot be read.
     """
     from tidepool.edit import hypothetical  # which takes a parser: only who verifies needs it
 
+    if any(other.place.path == f"{symbol.place.path}i" for other in namesakes):
+        return Failure("a stub stands beside the definition's file, and a checker reads that one")
     text = yield from source(symbol.place.path)
     return hypothetical(change, symbol, text).map(lambda edit: Trial(edit, _own_lines(edit, symbol, text)))
 
@@ -130,16 +137,25 @@ def sees(kind: ChangeKind, site: Site) -> bool:
 _NOTHING: Final[frozenset[SiteKind]] = frozenset()
 
 
-def judge(change: Change, site: Site, rubric: Rubric, diagnostic: Diagnostic | None) -> Rubric:
+def is_judged(kind: ChangeKind, node: NodeContext, site: Site) -> bool:
+    """Whether a checker that is silent at a node has found it right: it saw what is there, and might speak."""
+    return sees(kind, site) and not is_untyped(node.hover) and _SILENCED.search(node.snippet) is None
+
+
+def judge(change: Change, node: NodeContext, site: Site, rubric: Rubric, diagnostic: Diagnostic | None) -> Rubric:
     """A rubric by somebody who knows what a checker found wrong at its place, or None for nothing."""
     if diagnostic is not None:
         return Rubric(5, 5, 5, told(diagnostic))
-    if not sees(change.kind, site):
+    if not is_judged(change.kind, node, site):
         return rubric
     if rubric.risk <= CLEAN_RISK:
         return attrs.evolve(rubric, confidence=SURE)
     reasoning = f"{rubric.reasoning.rstrip('.')}; with the change made in memory, a checker finds nothing wrong here."
     return attrs.evolve(rubric, risk=CLEAN_RISK, confidence=SURE, reasoning=reasoning)
+
+
+_SILENCED: Final = re.compile(r"#\s*(?:ty|type|pyrefly|pyright)\s*:\s*ignore|no_type_check")
+"""What makes a checker silent where it stands, whatever is wrong."""
 
 
 def told(diagnostic: Diagnostic) -> str:

@@ -20,7 +20,7 @@ from tidepool.change import Change, ChangeKind
 from tidepool.editing import abstract, alias, fields, functional, naming, outcome, signature, types, variants
 from tidepool.editing.definitions import Definition, definition, owner
 from tidepool.editing.text import Cut, Node, Refusal, Text, parsed_file
-from tidepool.effects.lsp import Edit, Symbol
+from tidepool.effects.lsp import Edit, Symbol, digest
 
 __all__ = ["hypothetical"]
 
@@ -47,7 +47,7 @@ def hypothetical(change: Change, symbol: Symbol, source: str) -> Result[Edit, st
             raise Refusal("the change would change nothing")
         if not text.parses_with(cuts):
             raise Refusal("the edited text would not be valid Python")
-        return Success(Edit(symbol.place.path, text.splices(cuts)))
+        return Success(Edit(symbol.place.path, text.splices(cuts), digest(source)))
     except Refusal as refusal:
         return Failure(str(refusal))
     except RecursionError:

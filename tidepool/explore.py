@@ -24,6 +24,7 @@ from tidepool.eff import Eff, attempt, each
 from tidepool.effects.clock import Clock, now
 from tidepool.effects.gemma import Gemma, rate_node
 from tidepool.effects.lsp import (
+    UNTYPED,
     Lsp,
     Place,
     Symbol,
@@ -44,7 +45,7 @@ from tidepool.onward import carried, is_in_signature, onward
 from tidepool.outline import FUNCTIONS, Outline
 from tidepool.reading.documents import is_document
 from tidepool.resolve import Found, NotFound, resolve
-from tidepool.rules import UNTYPED, expected, propagates
+from tidepool.rules import expected, propagates
 from tidepool.sites import Site, SiteKind, classify, in_test
 from tidepool.ties import meant, with_tie
 from tidepool.traces import traces
@@ -211,7 +212,7 @@ class _Survey:
     def check_change(self) -> Eff[Exploring, None]:
         """Make the change in memory and ask a checker what it breaks, at the places that are known and at others."""
         symbol = self.found.symbol
-        match (yield from attempt(trial(self.change, symbol), InterpreterError)):
+        match (yield from attempt(trial(self.change, symbol, self.found.namesakes), InterpreterError)):
             case Success(Success(tried)):
                 near = sorted({symbol.place.path, *(lead.place.path for lead in self.frontier.known)})
                 if (yield from self.check_edit(tried, tuple(near[:FILES_CHECKED_FIRST]))):
@@ -230,7 +231,9 @@ class _Survey:
                 broken = findings(diagnostics, tried)
                 self.check = Check({**self.check.broken, **broken}, asked=True, everywhere=paths is None)
                 yield from self.add((Relation.BROKEN, found.place, 0, "") for found in broken.values())
-                self.frontier.promote(broken, BROKEN_PROMISE)
+                for aside in (False, True):  # what breaks in product code first
+                    places = {one.place.location for one in broken.values() if in_test(one.place.path) is aside}
+                    self.frontier.promote(places, BROKEN_PROMISE - TEST_DISCOUNT * aside)
                 return True
             case Failure(error):
                 yield from self.could_not_check(error)
@@ -342,7 +345,7 @@ class _Survey:
         if found is None and not self.check.everywhere:
             return node
         change = meant(self.change, node.node)
-        return attrs.evolve(node, rubric=judge(change, node.site, node.scored, found), found=found)
+        return attrs.evolve(node, rubric=judge(change, node.node, node.site, node.scored, found), found=found)
 
     def hear(self, place: Place) -> Eff[Lsp, str | None]:
         """What the server says about what stands at a place, or None; that it failed is remembered."""

@@ -29,8 +29,9 @@ class Relation(IntEnum):
     UNTYPED = 8  # it writes the name of the definition on a value whose type the server cannot tell
     TIED = 9  # it mentions what is tied to the definition, as a variable that holds what it gives
     CONSTRUCTION = 10  # it mentions the class whose constructor changes
-    TEXT = 11  # its text speaks of the definition, or of its variants, without mentioning it
-    BROKEN = 12  # nothing else leads there, but a checker newly finds something wrong
+    PASSED = 11  # it passes the parameter that changes by its name
+    TEXT = 12  # its text speaks of the definition, or of its variants, without mentioning it
+    BROKEN = 13  # nothing else leads there, but a checker newly finds something wrong
 
 
 @attrs.frozen

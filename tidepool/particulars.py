@@ -250,7 +250,8 @@ BY_USE: Final[Mapping[C, Mapping[Use, Rule]]] = {
 """What becomes of a value decides, where a change is one of what comes out."""
 
 OPTIONAL: Final[Mapping[C, Rule]] = {
-    C.CHANGE_PARAMETER_TYPE: Rule(3, 1, 4, "`{name}` is used here; what it gets for {member} is taken as before", NO_WORK),
+    C.CHANGE_PARAMETER_TYPE: Rule(3, 1, 4, "`{name}` is used here; what it gets for {member} is taken as before",
+        NO_WORK),
     C.ADD_PARAMETER: Rule(3, 1, 4, "`{name}` is used here without {member}, and may be: it has a default", NO_WORK),
     C.ADD_FIELD: Rule(3, 1, 4, "an instance of `{name}` is made here without {member}, and may be: it has a default",
         NO_WORK),

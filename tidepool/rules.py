@@ -20,6 +20,7 @@ import attrs
 
 from tidepool.change import Change, ChangeKind
 from tidepool.domain import NodeContext, Rubric, Tag
+from tidepool.effects.lsp import is_untyped
 from tidepool.kinds import PROPAGATING_KINDS, VARIANT_KINDS
 from tidepool.particulars import (
     BY_PASSING,
@@ -41,9 +42,6 @@ NAME_CHARACTERS: Final = 80
 """What is shown of a name in a sentence."""
 
 
-UNTYPED: Final = "Unknown"
-"""What a language server says where it cannot tell what something is."""
-
 UNTYPED_RISK: Final = 3
 """The most that is risked where nobody can tell whether a value is of the type that changes."""
 
@@ -58,7 +56,7 @@ def rate(change: Change, node: NodeContext, asked: tuple[Tag, ...] = ()) -> Rubr
     rubric = rate_site(meant(change, node), site, asked)
     if (most := _tied_risk(change, node, site)) < rubric.risk:
         rubric = attrs.evolve(rubric, risk=most)
-    if node.hover is None or node.hover.partition("\n")[0] != UNTYPED or rubric.risk <= UNTYPED_RISK:
+    if not is_untyped(node.hover) or rubric.risk <= UNTYPED_RISK:
         return rubric
     reasoning = f"{rubric.reasoning}, if the value is one of that type: the server cannot tell"
     return attrs.evolve(rubric, risk=UNTYPED_RISK, confidence=min(rubric.confidence, 2), reasoning=reasoning)

@@ -63,6 +63,8 @@ _VERBS: Final[Mapping[How, str]] = {
 }
 _TOLD: Final = re.compile(rf"(?:^|\n){MARK}`([^`\n]+)` ({'|'.join(How)}) [^\n]*?(?: for `(\w+)`)?$")
 
+_LOOKS_TOLD: Final = re.compile(rf"^(?={MARK})", re.MULTILINE)
+
 _AMOUNTS_TO: Final[Mapping[tuple[ChangeKind, How], ChangeKind]] = {
     (ChangeKind.CHANGE_ALIAS, How.HOLDS): ChangeKind.CHANGE_RETURN_TYPE,
     (ChangeKind.CHANGE_ALIAS, How.TAKES): ChangeKind.CHANGE_PARAMETER_TYPE,
@@ -72,8 +74,12 @@ _AMOUNTS_TO: Final[Mapping[tuple[ChangeKind, How], ChangeKind]] = {
 
 
 def with_tie(said: str | None, tie: str) -> str | None:
-    """What is known about a symbol: what a server said, and the line that tells a tie, or either, or nothing."""
-    return "\n".join(part for part in (said, tie) if part) or None
+    """What is known about a symbol: what a server said, and the line that tells a tie, or either, or nothing.
+
+    A server quotes the codebase, which anyone may have written: a line there that looks like a tie is moved in.
+    """
+    quoted = _LOOKS_TOLD.sub(" ", said) if said and MARK in said else said
+    return "\n".join(part for part in (quoted, tie) if part) or None
 
 
 def tie_in(hover: str | None) -> Tie | None:

@@ -117,7 +117,9 @@ def trails(change: Change, symbol: Symbol, siblings: Iterable[Place], outline: S
         function = _constructor(symbol, outline)
         name = f"the uses of a parameter {change.member} of {symbol.qualified_name}"
         tie = Tie(change.member, How.GOES).told(symbol.name)
-        ways.append(Trail(Relation.PARAMETER, _mentions_of_parameter(function, change.member), name, 0, tie))
+        inside, outside = (_mentions_of_parameter(function, change.member, inside=inside) for inside in (True, False))
+        ways.append(Trail(Relation.PARAMETER, inside, name))
+        ways.append(Trail(Relation.PASSED, outside, name, 0, tie))
     return ways
 
 
@@ -211,10 +213,14 @@ def _descendants(symbol: Symbol) -> Eff[Following, tuple[Place, ...]]:
     return tuple(known)[:SUBTYPES_FOLLOWED]
 
 
-def _mentions_of_parameter(function: Symbol, name: str) -> Eff[Following, tuple[Place, ...]]:
-    """Where a function's parameter is used; nothing where its signature has no such parameter."""
+def _mentions_of_parameter(function: Symbol, name: str, *, inside: bool) -> Eff[Following, tuple[Place, ...]]:
+    """Where a function's parameter is used, in the function or by who calls it; nothing where it has no such one."""
     place = _parameter(function, (yield from _head(function)), name)
-    return () if place is None else (yield from references(place))
+    if place is None:
+        return ()
+    own = range(function.first_line, function.last_line + 1)
+    found = yield from references(place)
+    return tuple(other for other in found if (other.path == place.path and other.line in own) is inside)
 
 
 def _parameter(function: Symbol, head: Iterable[tuple[int, str]], name: str) -> Place | None:

@@ -7,8 +7,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
 from io import TextIOWrapper
@@ -27,6 +26,7 @@ from interpreters.edge.config import (
     read_settings,
     shadowed_by,
 )
+from interpreters.edge.ending import TERMINATED, until_terminated
 from interpreters.edge.render import RENDERERS, prepare, printable
 from interpreters.lsp.session import open_session
 from interpreters.report import terminal
@@ -44,7 +44,6 @@ NOT_FOUND: Final = 3
 NO_SERVER: Final = 4
 NO_SCORER: Final = 5
 INTERRUPTED: Final = 128 + signal.SIGINT
-TERMINATED: Final = 128 + signal.SIGTERM
 
 EXIT_CODES: Final = {
     "complete": ANSWERED,
@@ -120,7 +119,7 @@ def ask(request: Request) -> int:
             outcome = _replayed(request.replay, request, settings)
         else:
             with asyncio.Runner() as runner:
-                outcome = runner.run(_until_terminated(_answer(request, settings, fallen)))
+                outcome = runner.run(until_terminated(_answer(request, settings, fallen)))
     except ConfigError as error:
         return _say(error, USAGE)
     except KeyboardInterrupt:
@@ -273,14 +272,6 @@ def _import_the_rest(settings: Settings) -> None:
         import_module(f"interpreters.{module}")
     import_scorer(settings.scorer, settings)
     import_module("tidepool.explore")
-
-
-async def _until_terminated(work: Coroutine[Any, Any, T]) -> T:
-    """Do the work; on SIGTERM cancel it, so that it leaves nothing behind, as Ctrl-C does by itself."""
-    task = asyncio.ensure_future(work)
-    with suppress(NotImplementedError):  # Windows has no such handlers
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await task
 
 
 def _print(response: ScoutResponse, form: str, *, examples: bool) -> None:

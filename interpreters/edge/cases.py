@@ -20,6 +20,7 @@ import attrs
 from returns.result import Failure, Result, Success
 
 from interpreters.checkers import CHECKERS, Labeller, command_of, copied
+from interpreters.edge.ending import TERMINATED, until_terminated
 from interpreters.edge.keys import nearest
 from interpreters.edge.render import printable
 from interpreters.lsp.interpreter import language_server
@@ -87,7 +88,7 @@ def make_cases(wanted: Wanted) -> int:
             command_of(checker)
         _check_names(wanted.roots)
         with asyncio.Runner() as runner:
-            cases = runner.run(_cases(wanted))
+            cases = runner.run(until_terminated(_cases(wanted)))
         _write(wanted.out, cases)
     except ConfigError as error:
         return _say(error, USAGE)
@@ -95,6 +96,8 @@ def make_cases(wanted: Wanted) -> int:
         return _say(error, NO_SERVER)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except asyncio.CancelledError:
+        return TERMINATED
     places = sum(len(case.must) for case in cases)
     _say(f"{len(cases)} cases with {places} places that must change, from {len(wanted.roots)} codebases")
     return DONE if cases else _say("no case could be made: name a codebase with more type annotations", NOTHING)

@@ -21,6 +21,7 @@ import attrs
 
 from interpreters.clock import system_clock
 from interpreters.edge.config import Settings, check_scorer, choose_server, open_scorer, read_settings
+from interpreters.edge.ending import TERMINATED, until_terminated
 from interpreters.edge.render import printable
 from interpreters.edge.scoreboard import SHOWN, Measured, as_details
 from interpreters.lsp.interpreter import language_server
@@ -77,7 +78,7 @@ def evaluate(asked: Evaluation) -> int:
     try:
         cases = _read(asked.cases)
         with asyncio.Runner() as runner:
-            measured = runner.run(_measured(asked, cases))
+            measured = runner.run(until_terminated(_measured(asked, cases)))
         if asked.details is not None:
             _write(asked.details, as_details(measured))
     except ConfigError as error:
@@ -88,6 +89,8 @@ def evaluate(asked: Evaluation) -> int:
         return _say(error, NO_SERVER)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except asyncio.CancelledError:
+        return TERMINATED
     SHOWN[asked.form](measured, sys.stdout)
     return DONE
 

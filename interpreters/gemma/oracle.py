@@ -16,14 +16,14 @@ import attrs
 from returns.result import Failure, Result, Success
 
 from tidepool.change import Change, read_change
-from tidepool.checking import UNSURE, Check, findings, judge, sees, trial
+from tidepool.checking import UNSURE, Check, findings, is_judged, judge, trial
 from tidepool.domain import QueryContext, Rubric
 from tidepool.eff import AsyncHandler, Eff, Handler, lift, run_async
 from tidepool.effects.gemma import RateNode
 from tidepool.effects.lsp import Lsp, what_if
 from tidepool.errors import InterpreterError
 from tidepool.resolve import Found, resolve
-from tidepool.rules import rate_site
+from tidepool.rules import rate
 from tidepool.sites import classify
 from tidepool.ties import meant
 
@@ -77,8 +77,8 @@ class _Asked:
 def _check(change: Change) -> Eff[Lsp, Check]:
     """What a change breaks anywhere, or why there is no telling."""
     match (yield from resolve(change)):
-        case Found(symbol=symbol):
-            tried = yield from trial(change, symbol)
+        case Found(symbol=symbol, namesakes=namesakes):
+            tried = yield from trial(change, symbol, namesakes)
             if isinstance(tried, Failure):
                 return Check(lacks=tried.failure())
             diagnostics = yield from what_if(tried.unwrap().edit)
@@ -91,10 +91,10 @@ def _rated(op: RateNode, check: Check) -> Rubric:
     asked = read_change(op.query)
     change = meant(asked, op.node)
     site = classify(asked, op.node)
-    rubric = rate_site(change, site, op.query.tags)
+    rubric = rate(asked, op.node, op.query.tags)
     found = check.broken.get(op.node.location)
-    if found is not None or (check.everywhere and sees(change.kind, site)):
-        return judge(change, site, rubric, found)
+    if found is not None or (check.everywhere and is_judged(change.kind, op.node, site)):
+        return judge(change, op.node, site, rubric, found)
     why = check.lacks or "no checker sees that"
     reasoning = f"{rubric.reasoning.rstrip('.')} (by the rules: {why})."
     return attrs.evolve(rubric, confidence=min(rubric.confidence, UNSURE), reasoning=reasoning)

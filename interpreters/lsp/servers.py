@@ -86,6 +86,28 @@ class Server:
     caveat: str | None = None
 
 
+OFF_BY_DEFAULT: Final = (
+    "blanket-ignore-comment",
+    "disjoint-cast",
+    "division-by-zero",
+    "dynamic-function-decorator-return",
+    "invalid-legacy-positional-parameter",
+    "mismatched-sentinel-name",
+    "missing-direct-dependency",
+    "missing-override-decorator",
+    "missing-type-argument",
+    "possibly-missing-attribute",
+    "possibly-missing-import",
+    "possibly-unresolved-reference",
+    "redundant-condition-strict",
+    "truthiness-test-of-none-union",
+    "unsound-assignment",
+    "unsound-return",
+    "unsound-yield",
+    "unsupported-dynamic-base",
+)
+"""Rules of ty that are not on unless a codebase wants them: what they find is no break."""
+
 TY: Final = Server(
     "ty",
     ("ty", "server"),
@@ -105,6 +127,10 @@ TY: Final = Server(
             # links may lead out of the root, and a hover then quotes what stands there: lists given here are joined
             # with its own and do not replace them.
             "environment": {"python": "{named}"},
+            # Whether a change breaks something is not the codebase's to turn off: every rule that is on by default is
+            # on, and a comment that hides one complaint hides no other. Comments of its own kind ty obeys all the same.
+            "rules": {"all": "error", **dict.fromkeys(OFF_BY_DEFAULT, "ignore")},
+            "analysis": {"respect-type-ignore-comments": False},
         },
     },
     first_answers_complete=True,

@@ -97,12 +97,14 @@ class Session:
     Attributes:
         server: which one.
         codebase: its files.
+        remarks: what else limits its answers, each a clause.
         left_out: how many places or symbols of an answer were not looked at, by what they are.
         turns: who asks about the codebase as it is asks together with others; who edits it in memory is alone.
     """
 
     def __init__(self, launch: Launch, request_timeout_s: float) -> None:
         self.left_out: dict[str, int] = {}
+        self.remarks: dict[str, None] = {}
         self.turns = Turns()
         self.server = launch.server
         self.codebase = launch.codebase
@@ -134,7 +136,7 @@ class Session:
         """What a person should know about this server's answers: what it is known for, what it complained about."""
         complaints = () if self._life is None else self._life.conversation.complaints
         known = () if self.server.caveat is None else (self.server.caveat,)
-        return (*known, *(f"{self.server.name} says: {complaint}" for complaint in complaints))
+        return (*known, *self.remarks, *(f"{self.server.name} says: {complaint}" for complaint in complaints))
 
     async def start(self) -> None:
         """Start the server."""

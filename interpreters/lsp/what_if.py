@@ -12,13 +12,15 @@ until a file changes on disk. The server is told of that; of a pull for some fil
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import attrs
 
-from interpreters.lsp.codebase import NAME, local
+from interpreters.lsp.codebase import NAME, local, uri_of
 from interpreters.lsp.columns import Columns
 from interpreters.lsp.fields import blaming
 from interpreters.lsp.framing import Lost
@@ -27,11 +29,12 @@ from interpreters.lsp.reports import MOST, Finding, findings, news, report, repo
 from interpreters.lsp.session import Session
 from interpreters.lsp.spliced import Spliced
 from interpreters.lsp.stamps import Stamp, look_at, look_everywhere
-from tidepool.effects.lsp import Diagnostic, Edit, Place
+from tidepool.effects.lsp import Diagnostic, Edit, Place, digest
 from tidepool.errors import BadAnswer, Unsupported
 
 _OF_FILE: Final = "textDocument/diagnostic"
 _OF_ALL: Final = "workspace/diagnostic"
+_NO_FILE: Final = ".tidepool-no-such-file.py"
 _MANY: Final = 100  # files whose diagnostics without the edit are asked one by one; of more, all are asked at once
 
 Reported: TypeAlias = dict[str, list[Any]]
@@ -47,12 +50,29 @@ async def newly_wrong(session: Session, edit: Edit, paths: Iterable[str] | None)
         Unavailable: the server did not answer in time, or crashed for the second time.
     """
     trial = _trial(session, edit, paths)
+    session.remarks.update(dict.fromkeys(await asyncio.to_thread(_overrides, session.codebase.root)))
     while True:
         life = await session.living()
         try:
             return await _Run(session, life, trial).answer()
         except Lost:  # the edit died with the server, and so did what was known of the files without it
             continue
+
+
+def _overrides(root: Path) -> list[str]:
+    """What may keep a checker silent about some files whatever it is told: settings that nobody can overrule."""
+    found = []
+    for name in ("ty.toml", "pyproject.toml"):
+        with suppress(OSError, UnicodeDecodeError):
+            with (root / name).open("rb") as file:
+                settings = file.read(_SETTINGS_BYTES).decode()
+            if _OVERRIDES.search(settings):
+                found.append(f"{name} has overrides for ty, which may keep it silent about some files")
+    return found
+
+
+_SETTINGS_BYTES: Final = 1 << 20
+_OVERRIDES: Final = re.compile(r"^\s*\[\[\s*(?:tool\s*\.\s*ty\s*\.\s*)?overrides\s*\]\]", re.MULTILINE)
 
 
 @attrs.frozen
@@ -78,6 +98,8 @@ def _trial(session: Session, edit: Edit, paths: Iterable[str] | None) -> _Trial:
     if not edit.path.endswith(server.suffixes):
         raise Unsupported(server.name, f"does not check {edit.path}: name a file of its language")
     source = codebase.source(edit.path)
+    if edit.of not in ("", digest(source)):
+        raise BadAnswer(NAME, f"{edit.path} has changed since the edit was made: ask again")
     if codebase.text(edit.path).broken:
         raise BadAnswer(NAME, f"{edit.path} is not UTF-8: it cannot be edited")
     checked = None if paths is None else [path for path in paths if path.endswith(server.suffixes)]
@@ -205,7 +227,9 @@ class _Run:
         name, identifier = self.session.server.name, self.life.checks_all
         if identifier is None:
             raise Unsupported(name, "does not check a whole codebase: name another language server for this")
-        asks = {"identifier": identifier, "previousResultIds": []}  # where there are earlier ones ty waits for changes
+        # ty answers once there is something to tell: where nothing is wrong anywhere, that a file is gone.
+        nowhere = uri_of(self.session.codebase.root / _NO_FILE)
+        asks = {"identifier": identifier, "previousResultIds": [{"uri": nowhere, "value": ""}]}
         result = await self.session.ask_once(self.life, _OF_ALL, asks)
         with blaming(name, _OF_ALL):
             return {self.address(uri): items for uri, items in reports(result).items()}

@@ -9,11 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from hashlib import sha256
+from typing import Final, NamedTuple, TypeAlias
 
 import attrs
 
 from tidepool.eff import Op, operation
+
+UNTYPED: Final = "Unknown"
+"""What a language server says where it cannot tell what something is."""
+
+
+def is_untyped(said: str | None) -> bool:
+    """Whether a server says that it cannot tell what something is."""
+    return said is not None and said.partition("\n")[0] == UNTYPED
 
 
 class SymbolKind(StrEnum):
@@ -134,10 +143,12 @@ class Edit:
     Attributes:
         path: the file.
         splices: from the start of the text to its end, none over another.
+        of: the `digest` of the text that it is an edit of, or "" where it is not to be checked.
     """
 
     path: str
     splices: tuple[Splice, ...]
+    of: str = ""
 
     def applied(self, text: str) -> str:
         """The text as it would be."""
@@ -146,6 +157,11 @@ class Edit:
             parts += [text[kept_to:start], instead]
             kept_to = end
         return "".join([*parts, text[kept_to:]])
+
+
+def digest(text: str) -> str:
+    """What tells one text from another, in 16 characters."""
+    return sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 class Diagnostic(NamedTuple):

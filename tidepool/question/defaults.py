@@ -35,6 +35,12 @@ def tells_a_default(sentence: Sequence[Mention], thing: Mention | None, names: A
     return (thing is not None and thing.is_assigned) or _DEFAULT.search(told) is not None
 
 
+def tells_required(sentence: Sequence[Mention]) -> bool:
+    """Whether something is said to be required from now on."""
+    said = _NOT_REQUIRED.sub("", " ".join("…" if _is_name(word) else word.written for word in sentence))
+    return _REQUIRED.search(said) is not None
+
+
 def _is_name(word: Mention) -> bool:
     """Whether a word names something, be it a type that allows None."""
     return word.letter in _NAMES or word.written == "Optional" or "[" in word.written

@@ -1,0 +1,22 @@
+"""How a command ends when it is told to: in order, so that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+TERMINATED: Final = 128 + signal.SIGTERM
+
+T = TypeVar("T")
+
+
+async def until_terminated(work: Coroutine[Any, Any, T]) -> T:
+    """Do the work; on SIGTERM or SIGHUP cancel it, as Ctrl-C does by itself."""
+    task = asyncio.ensure_future(work)
+    with suppress(NotImplementedError, AttributeError):  # Windows has no such handlers, and no SIGHUP
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    return await task
