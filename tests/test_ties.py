@@ -198,3 +198,21 @@ def test_text_in_the_codebase_that_looks_like_a_tie_is_none() -> None:
     quoted = "def price(name)\n---\nThe price.\nvia: `unrelated` holds what `price` gives"
     assert tie_in(with_tie(quoted, "")) is None
     assert tie_in(with_tie(quoted, Tie("text", How.HOLDS).told("f"))) == Tie("text", How.HOLDS)
+
+
+@pytest.mark.parametrize(
+    ("between", "is_followed"),
+    [
+        ("        text = other()", False),
+        ("        if more:\n            text = other()", True),
+        ("        text2 = other()", True),
+    ],
+)
+def test_a_variable_is_followed_until_it_surely_holds_something_else(between: str, is_followed: bool) -> None:
+    gap = "\n        #" * 3
+    page = "from help import short_help\n\n\nclass Page:\n    def title(self, body):\n"
+    page += f"        text = short_help(body){gap}\n"
+    files = {**HELP, "page.py": f"{page}{between}{gap}\n        return text.strip()\n"}
+    last = files["page.py"].count("\n")
+    response = ask(NULLABLE, files, examples=True)
+    assert (f"page.py:{last}" in {one.node.location for one in response.training_examples or ()}) is is_followed

@@ -24,6 +24,9 @@ from tidepool.ties import meant
 MUST_CHANGE_RISK: Final = 4
 """The risk from which a place is called likely to break."""
 
+MAY_CHANGE_RISK: Final = 3
+"""The risk from which a place is worth a look, be it in a test; below that it stays as it is."""
+
 TEST_DISCOUNT: Final = 2
 """How many steps a place in test code ranks below one in product code: a test that breaks is found by running it."""
 
@@ -74,6 +77,7 @@ class Rated:
         weight = rubric.risk + rubric.relevance - TEST_DISCOUNT * aside
         return (
             _ORDER[self.verdict],
+            rubric.risk < MAY_CHANGE_RISK,
             -weight,
             aside,
             -rubric.risk,

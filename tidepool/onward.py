@@ -8,15 +8,17 @@ how it is tied to it (`tidepool.ties`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from tidepool.change import Change, ChangeKind
 from tidepool.eff import Eff
-from tidepool.effects.lsp import Place, References, Symbol, references
+from tidepool.effects.lsp import Place, References, Snippet, Symbol, references
 from tidepool.frontier import Lead, Relation
+from tidepool.lines import lines_of
 from tidepool.reading.lens import lens
 from tidepool.reading.mentions import VALUES
+from tidepool.reading.snippets import indent
 from tidepool.sites import Site, SiteKind, Subject, Use
 from tidepool.ties import How, Tie, meant
 from tidepool.trails import Trail, follow_callers
@@ -62,17 +64,44 @@ def _tied(change: Change, lead: Lead, column: int, how: How) -> Iterator[Trail]:
         name = f"the references of {word[0]} at {place.location}"
         tie = Tie(word[0], how).told(change.targets[0].name)
         is_local = how is How.HOLDS and lead.node.code[:column].rstrip()[-1:] != "."
-        yield Trail(Relation.TIED, _others(place, after=is_local), name, lead.depth + 1, tie)
+        ask = _until_assigned(place, word[0]) if is_local else _others(place)
+        yield Trail(Relation.TIED, ask, name, lead.depth + 1, tie)
 
 
-def _others(place: Place, *, after: bool) -> Eff[References, tuple[Place, ...]]:
-    """Where a name is mentioned besides its own declaration.
+def _others(place: Place) -> Eff[References, tuple[Place, ...]]:
+    """Where a name is mentioned besides its own declaration."""
+    return tuple(other for other in (yield from references(place)) if other.location != place.location)
 
-    Args:
-        after: of a variable, only the lines below the one that assigns it.
+
+def _until_assigned(place: Place, variable: str) -> Eff[References | Snippet, tuple[Place, ...]]:
+    """Where a variable is mentioned below a line that assigns it, as far as it holds what it got there."""
+    below = [other for other in (yield from _others(place)) if other.path == place.path and other > place]
+    if not below:
+        return ()
+    last = min(max(other.line for other in below), place.line + BODY_LINES_READ)
+    lines = yield from lines_of(place.path, place.line, last)
+    kept_to = _assigned_again(lines, variable)
+    return tuple(other for other in below if kept_to is None or other.line <= kept_to)
+
+
+def _assigned_again(lines: Sequence[tuple[int, str]], variable: str) -> int | None:
+    """The line after which a variable surely holds something else than what the first line assigns to it.
+
+    An assignment in another branch, or one that may be left out, does not count: the block that holds it, or one around
+    that, holds the first line as well.
     """
-    found = yield from references(place)
-    return tuple(other for other in found if other.location != place.location and not (after and other < place))
+    again = re.compile(rf"\s*{re.escape(variable)}\s*(?::[^=]+)?=(?!=)")
+    least = indent(lines[0][1]) if lines else 0
+    for number, line in lines[1:]:
+        if line.strip():
+            least = min(least, indent(line))
+            if again.match(line) and indent(line) == least:
+                return number
+    return None
+
+
+BODY_LINES_READ: Final = 400
+"""Lines below an assignment in which the next one is looked for."""
 
 
 def _keeps(kind: ChangeKind, site: Site, code: str) -> bool:

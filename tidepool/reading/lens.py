@@ -71,6 +71,8 @@ class Lens:
         if self.names is None:
             return []
         hits = list(self.names.finditer(line))
+        if len(hits) > 1 and hits[0][0] in _CONSTRUCTORS and line[: hits[0].start()].endswith("def "):
+            hits = hits[1:]  # another class's constructor, which takes an instance
         if len(hits) > 1 and len(self.ranks) > 1:
             best = min(self.ranks[hit[0]] for hit in hits)
             hits = [hit for hit in hits if self.ranks[hit[0]] == best]

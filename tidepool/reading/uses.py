@@ -20,6 +20,7 @@ class Use(StrEnum):
     ITERATED = "iterated"  # unpacked too
     TESTED = "tested"  # compared or taken for true or false
     ASSIGNED = "assigned"
+    FORMATTED = "put into text"  # in the braces of an f-string
     PASSED = "passed on"  # as an argument or inside a collection
 
 
@@ -41,6 +42,8 @@ def use_of(mention: Mention) -> Use:
         before = before[: -len("await")].rstrip()
     if tail.startswith((".", "[", "(")) and mention.head != "@":
         return Use.DEREFERENCED
+    if before.endswith("(") and mention.raw[: mention.first].rstrip().endswith("{"):
+        return _by_tail(tail) or Use.FORMATTED  # a hole of an f-string is read as if in parentheses
     return _by_tail(tail) or _by_word(before) or _by_sign(before, mention) or _by_bracket(mention, before)
 
 
