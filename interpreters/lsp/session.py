@@ -200,6 +200,10 @@ class Session:
                     await asyncio.sleep(pause_s)
                 except TimedOut as late:
                     raise self._too_late(method, late) from None
+                except BadAnswer:
+                    if self._closed:  # meanwhile: a server that is ending refuses what it is asked
+                        raise Lost from None
+                    raise
                 else:
                     self._silences = 0
                     return answer
