@@ -23,6 +23,7 @@ from tidepool.change import Change, ChangeKind, Target
 from tidepool.definitions import Defined, definitions, exports
 from tidepool.domain import QueryContext
 from tidepool.effects.lsp import Symbol, SymbolKind
+from tidepool.kinds import PART_KINDS
 from tidepool.outline import FUNCTIONS
 from tidepool.seeds import shuffled
 from tidepool.sites import in_test
@@ -139,7 +140,7 @@ def _candidate(sources: Sources, kind: ChangeKind, one: Defined, seed: str) -> C
         return Skipped(one.symbol, "another definition has the same name")
     if sources.words[_mentioned(one)] <= 1:
         return Skipped(one.symbol, "nothing else mentions it")
-    if kind in _PARTS and not target.container:
+    if kind in PART_KINDS and not target.container:
         target = Target(target.name, one.symbol.container.rpartition(".")[2])
     change = _change(sources, kind, one, target, seed)
     query = ask(change, is_function=one.symbol.kind in FUNCTIONS, seed=seed)
@@ -152,14 +153,11 @@ def _mentioned(one: Defined) -> str:
     return symbol.container.rpartition(".")[2] if symbol.name == "__init__" else symbol.name
 
 
-_PARTS: Final = frozenset({ChangeKind.REMOVE_FIELD, ChangeKind.RENAME_FIELD, ChangeKind.REMOVE_VARIANT})
-
-
 def _change(sources: Sources, kind: ChangeKind, one: Defined, target: Target, seed: str) -> Change:
     name = one.symbol.name
     member: str | None = None
     new: str | None = None
-    if kind in _PARTS:
+    if kind in PART_KINDS:
         member = name
     elif kind in (ChangeKind.REMOVE_PARAMETER, ChangeKind.CHANGE_PARAMETER_TYPE):
         member = shuffled(_changeable(kind, one), seed)[0]

@@ -19,17 +19,12 @@ from tidepool.change import ChangeKind
 from tidepool.domain import Tag
 from tidepool.effects.lsp import Edit, Symbol
 from tidepool.errors import InvalidData
+from tidepool.kinds import NAMING_KINDS
 from tidepool.outline import FUNCTIONS
 from tidepool.wire import dumps, loads
 
 WITHIN_LINES: Final = 2
 """How far apart two lines may be and still be the same place: the lines of one call, or of one statement."""
-
-WHOLE: Final = frozenset({ChangeKind.RENAME, ChangeKind.REMOVE, ChangeKind.MOVE})
-"""Changes to a definition as a whole: what a class says of itself inside of it is part of the change."""
-
-UNSPOKEN: Final = WHOLE | {ChangeKind.REMOVE_FIELD, ChangeKind.RENAME_FIELD, ChangeKind.REMOVE_VARIANT}
-"""Changes after which a name is gone: once an import of it fails, checkers are silent about what was imported."""
 
 
 class Spot(NamedTuple):
@@ -181,7 +176,7 @@ def own_lines(kind: ChangeKind, symbol: Symbol) -> tuple[int, int]:
 
     What a class with a new field does with itself further down is no part of the change: it breaks like any other use.
     """
-    if symbol.kind in FUNCTIONS or kind in WHOLE or symbol.last_line - symbol.place.line < WITHIN_LINES:
+    if symbol.kind in FUNCTIONS or kind in NAMING_KINDS or symbol.last_line - symbol.place.line < WITHIN_LINES:
         return symbol.first_line, symbol.last_line
     return symbol.first_line, symbol.place.line
 

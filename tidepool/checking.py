@@ -20,8 +20,9 @@ from returns.result import Failure, Result
 from tidepool.change import Change, ChangeKind
 from tidepool.domain import NodeContext, Rubric
 from tidepool.eff import Eff
-from tidepool.effects.lsp import Diagnostic, Edit, Source, Symbol, SymbolKind, is_untyped, source
+from tidepool.effects.lsp import Diagnostic, Edit, Source, Symbol, is_untyped, source
 from tidepool.kinds import NAMING_KINDS
+from tidepool.outline import FUNCTIONS
 from tidepool.reading.mentions import USES, SiteKind
 from tidepool.sites import Site, Subject
 
@@ -110,7 +111,7 @@ def trial(change: Change, symbol: Symbol, namesakes: Iterable[Symbol] = ()) -> E
 
 
 def _own_lines(edit: Edit, symbol: Symbol, text: str) -> frozenset[int]:
-    body = range(symbol.first_line, symbol.last_line + 1) if symbol.kind in _FUNCTIONS else ()
+    body = range(symbol.first_line, symbol.last_line + 1) if symbol.kind in FUNCTIONS else ()
     touched = (range(text.count("\n", 0, one.start), text.count("\n", 0, one.end) + 1) for one in edit.splices)
     return frozenset(body).union(line + 1 for lines in touched for line in lines)
 
@@ -123,9 +124,6 @@ def findings(diagnostics: Iterable[Diagnostic], tried: Trial) -> Findings:
         if place.path != tried.edit.path or place.line not in tried.lines:
             found.setdefault(place.location, diagnostic)
     return found
-
-
-_FUNCTIONS: Final = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.PROPERTY})
 
 
 def sees(kind: ChangeKind, site: Site) -> bool:

@@ -15,6 +15,7 @@ from tidepool.effects.lsp import Place, Symbol, SymbolKind, document_symbols, fi
 from tidepool.frontier import Relation
 from tidepool.kinds import ChangeKind
 from tidepool.lines import lines_of
+from tidepool.outline import FUNCTIONS
 from tidepool.reading.twins import twins_of
 from tidepool.sites import in_test
 from tidepool.trails import Following, Trail
@@ -36,8 +37,6 @@ _TWINNED: Final = frozenset(
 )
 """Changes that are mostly made to both twins."""
 
-_CALLED: Final = (SymbolKind.FUNCTION, SymbolKind.METHOD, SymbolKind.PROPERTY)
-
 
 def kin(change: Change, symbol: Symbol, outline: Sequence[Symbol]) -> list[Trail]:
     """Every way to what is akin to a definition.
@@ -46,7 +45,7 @@ def kin(change: Change, symbol: Symbol, outline: Sequence[Symbol]) -> list[Trail
         outline: the definitions of the file that holds the definition.
     """
     ways: list[Trail] = []
-    if change.kind in _TWINNED and symbol.kind in _CALLED:
+    if change.kind in _TWINNED and symbol.kind in FUNCTIONS:
         ways.append(Trail(Relation.TEXT, _twins(symbol), f"the twins of {symbol.qualified_name}"))
     if change.kind is ChangeKind.ADD_ABSTRACT_METHOD and symbol.kind is SymbolKind.CLASS:
         name = f"the classes with the methods of {symbol.qualified_name}"
@@ -69,7 +68,7 @@ def _twins(symbol: Symbol) -> Eff[Following, tuple[Place, ...]]:
         for other in near
         if one.name == other.name
         and one.place.path == other.place.path
-        and (one.kind in _CALLED or _has(defined, one, (symbol.name, *twins_of(symbol.name))))
+        and (one.kind in FUNCTIONS or _has(defined, one, (symbol.name, *twins_of(symbol.name))))
     ]
     return tuple(sorted({one.place for one in twins}))
 
@@ -91,7 +90,7 @@ def _implementers(symbol: Symbol, outline: Sequence[Symbol]) -> Eff[Following, t
     methods = [
         other.name
         for other in outline
-        if other.container == symbol.qualified_name and other.kind in _CALLED and not other.name.startswith("__")
+        if other.container == symbol.qualified_name and other.kind in FUNCTIONS and not other.name.startswith("__")
     ]
     if not methods or "Protocol" not in " ".join(line for _, line in head).partition(":")[0]:
         return ()

@@ -51,6 +51,9 @@ OPTIONAL_KINDS: Final = frozenset({ChangeKind.ADD_PARAMETER, ChangeKind.ADD_FIEL
 NAMING_KINDS: Final = frozenset({ChangeKind.REMOVE, ChangeKind.RENAME, ChangeKind.MOVE})
 """Changes to a definition as a whole, wherever it stands."""
 
+GONE_KINDS: Final = NAMING_KINDS | PART_KINDS
+"""Changes after which a name is no longer there: who says it, in code or in words, has to follow."""
+
 OWNER_KINDS: Final = frozenset(
     {
         ChangeKind.ADD_VARIANT,

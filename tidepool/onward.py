@@ -21,7 +21,7 @@ from tidepool.reading.mentions import VALUES
 from tidepool.reading.snippets import indent
 from tidepool.sites import Site, SiteKind, Subject, Use
 from tidepool.ties import How, Tie, meant
-from tidepool.trails import Trail, follow_callers
+from tidepool.trails import Trail, follow_callers, mentions_elsewhere
 
 _GIVEN: Final = frozenset({ChangeKind.MAKE_NULLABLE, ChangeKind.CHANGE_RETURN_TYPE})
 """Changes that a variable takes over from what it is assigned."""
@@ -64,18 +64,13 @@ def _tied(change: Change, lead: Lead, column: int, how: How) -> Iterator[Trail]:
         name = f"the references of {word[0]} at {place.location}"
         tie = Tie(word[0], how).told(change.targets[0].name)
         is_local = how is How.HOLDS and lead.node.code[:column].rstrip()[-1:] != "."
-        ask = _until_assigned(place, word[0]) if is_local else _others(place)
+        ask = _until_assigned(place, word[0]) if is_local else mentions_elsewhere(place)
         yield Trail(Relation.TIED, ask, name, lead.depth + 1, tie)
-
-
-def _others(place: Place) -> Eff[References, tuple[Place, ...]]:
-    """Where a name is mentioned besides its own declaration."""
-    return tuple(other for other in (yield from references(place)) if other.location != place.location)
 
 
 def _until_assigned(place: Place, variable: str) -> Eff[References | Snippet, tuple[Place, ...]]:
     """Where a variable is mentioned below a line that assigns it, as far as it holds what it got there."""
-    below = [other for other in (yield from _others(place)) if other.path == place.path and other > place]
+    below = [other for other in (yield from mentions_elsewhere(place)) if other.path == place.path and other > place]
     if not below:
         return ()
     last = min(max(other.line for other in below), place.line + BODY_LINES_READ)

@@ -16,7 +16,7 @@ from tidepool.domain import LINES_AROUND, NodeContext
 from tidepool.eff import Eff, each
 from tidepool.effects.lsp import Place, Symbol, SymbolKind, Writing, Written, snippet, text_mentions
 from tidepool.frontier import Relation
-from tidepool.kinds import FIELD_KINDS, NAMING_KINDS, PART_KINDS, VARIANT_KINDS
+from tidepool.kinds import FIELD_KINDS, GONE_KINDS, PART_KINDS, VARIANT_KINDS
 from tidepool.reading.documents import is_document
 from tidepool.reading.lookups import is_distinctive, looks_up, names_code
 from tidepool.sites import SiteKind, classify, in_test
@@ -43,9 +43,6 @@ COMMON_STRINGS: Final = 12
 
 DOCUMENTS_KEPT: Final = 12
 """Documents that are answered, one place of each."""
-
-_LOOKED_UP: Final = NAMING_KINDS | PART_KINDS
-"""Changes after which a look-up by the old name fails."""
 
 _WITHOUT_STRINGS: Final = frozenset({"__init__", "__new__", "__call__", "main"})
 """Names that everybody has: that a text says them means nothing."""
@@ -135,7 +132,7 @@ def _cluster(
 
 def _spoken_of(change: Change, symbol: Symbol, word: str) -> Eff[Following, tuple[Place, ...]]:
     """Where strings and documents say a name and mean the definition, as far as the text bears it out."""
-    in_strings = change.kind in _LOOKED_UP
+    in_strings = change.kind in GONE_KINDS
     writings = (Writing.STRING, Writing.DOCUMENT) if in_strings else (Writing.DOCUMENT,)
     written = [found for found in (yield from text_mentions([word], *writings)) if not _is_inside(symbol, found.place)]
     written.sort(key=lambda found: (in_test(found.place.path), found.place))

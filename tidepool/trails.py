@@ -98,14 +98,14 @@ def trails(change: Change, symbol: Symbol, siblings: Iterable[Place], outline: S
     holder = _constructed(change, symbol, outline)
     if holder is not None:
         name = f"the references of {holder.qualified_name}"
-        ways.append(Trail(Relation.CONSTRUCTION, _mentions_elsewhere(holder.place), name))
+        ways.append(Trail(Relation.CONSTRUCTION, mentions_elsewhere(holder.place), name))
         if symbol.name in _CONSTRUCTORS:
             ways.append(Trail(Relation.SUBTYPE, _descendants(holder), f"the subclasses of {holder.qualified_name}"))
     if change.kind in _MAKING and (made := holder or symbol).kind is SymbolKind.CLASS:
         tie = Tie("cls", How.DERIVES).told(made.name)
         ways.append(Trail(Relation.TIED, _made_inside(made), f"the text of {made.qualified_name}", 1, tie))
     ways += [
-        Trail(Relation.SIBLING, _mentions_elsewhere(place), f"the references of the variant at {place.location}")
+        Trail(Relation.SIBLING, mentions_elsewhere(place), f"the references of the variant at {place.location}")
         for place in siblings
     ]
     if Relation.OVERRIDE in followed and symbol.kind in (SymbolKind.METHOD, SymbolKind.PROPERTY):
@@ -193,7 +193,7 @@ _TAKEN: Final = frozenset({ChangeKind.REMOVE_FIELD, ChangeKind.RENAME_FIELD})
 """Changes to a field that concern whoever passes it to the constructor made of the fields."""
 
 
-def _mentions_elsewhere(declared: Place) -> Eff[Following, tuple[Place, ...]]:
+def mentions_elsewhere(declared: Place) -> Eff[References, tuple[Place, ...]]:
     """Where something is mentioned besides its own declaration, which stays as it is."""
     return tuple(place for place in (yield from references(declared)) if place.location != declared.location)
 

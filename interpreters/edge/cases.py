@@ -27,12 +27,13 @@ from interpreters.lsp.interpreter import language_server
 from interpreters.lsp.project import check_root, find_environment
 from interpreters.lsp.session import open_session
 from tidepool.candidates import SUITS, Candidate, Skipped, Sources, candidates
-from tidepool.cases import UNSPOKEN, WHOLE, Case, Spot, labels, own_lines, written
+from tidepool.cases import Case, Spot, labels, own_lines, written
 from tidepool.change import ChangeKind
 from tidepool.edit import hypothetical
 from tidepool.eff import AsyncHandler, run_async
 from tidepool.effects.lsp import Lsp, Place, Symbol, SymbolKind, implementations, references, subtypes
 from tidepool.errors import ConfigError, InterpreterError
+from tidepool.kinds import GONE_KINDS, NAMING_KINDS
 from tidepool.metrics import FIRST_ROWS
 
 DONE: Final = 0
@@ -221,11 +222,11 @@ class _Maker:
         kind, symbol = candidate.change.kind, candidate.symbol
         places: list[Place] = []
         listed: list[Spot] = []
-        if kind in UNSPOKEN:
+        if kind in GONE_KINDS:
             places += await run_async(references(symbol.place), self.server)
-        if kind in WHOLE and not symbol.container:
+        if kind in NAMING_KINDS and not symbol.container:
             listed = self.sources.exporting(symbol.name, sorted({place.path for place in places}))
-        if kind in WHOLE and symbol.kind in (SymbolKind.METHOD, SymbolKind.PROPERTY):
+        if kind in NAMING_KINDS and symbol.kind in (SymbolKind.METHOD, SymbolKind.PROPERTY):
             places += await run_async(implementations(symbol.place), self.server)
         if kind is ChangeKind.ADD_ABSTRACT_METHOD:
             places += await self.below(symbol)
