@@ -100,7 +100,7 @@ def trails(change: Change, symbol: Symbol, siblings: Iterable[Place], outline: S
         name = f"the references of {holder.qualified_name}"
         ways.append(Trail(Relation.CONSTRUCTION, mentions_elsewhere(holder.place), name))
         if symbol.name in _CONSTRUCTORS:
-            ways.append(Trail(Relation.SUBTYPE, _descendants(holder), f"the subclasses of {holder.qualified_name}"))
+            ways.append(Trail(Relation.SUBTYPE, descendants(holder), f"the subclasses of {holder.qualified_name}"))
     if change.kind in _MAKING and (made := holder or symbol).kind is SymbolKind.CLASS:
         tie = Tie("cls", How.DERIVES).told(made.name)
         ways.append(Trail(Relation.TIED, _made_inside(made), f"the text of {made.qualified_name}", 1, tie))
@@ -112,7 +112,7 @@ def trails(change: Change, symbol: Symbol, siblings: Iterable[Place], outline: S
         name = f"the overrides of {symbol.qualified_name}"
         ways.append(Trail(Relation.OVERRIDE, implementations(symbol.place), name))
     if Relation.SUBTYPE in followed and symbol.kind is SymbolKind.CLASS:
-        ways.append(Trail(Relation.SUBTYPE, _descendants(symbol), f"the subclasses of {symbol.qualified_name}"))
+        ways.append(Trail(Relation.SUBTYPE, descendants(symbol), f"the subclasses of {symbol.qualified_name}"))
     if Relation.PARAMETER in followed and change.member:
         function = _constructor(symbol, outline)
         name = f"the uses of a parameter {change.member} of {symbol.qualified_name}"
@@ -202,7 +202,7 @@ def _calls(function: Symbol) -> Eff[Following, tuple[Place, ...]]:
     return tuple(place for call in (yield from callers(function.place)) for place in call.places)
 
 
-def _descendants(symbol: Symbol) -> Eff[Following, tuple[Place, ...]]:
+def descendants(symbol: Symbol) -> Eff[Following, tuple[Place, ...]]:
     """The classes below a class, nearest first; a class that is reached twice counts once."""
     known: dict[Place, None] = {}
     level = [symbol.place]

@@ -31,10 +31,11 @@ from tidepool.cases import Case, Spot, labels, own_lines, written
 from tidepool.change import ChangeKind
 from tidepool.edit import hypothetical
 from tidepool.eff import AsyncHandler, run_async
-from tidepool.effects.lsp import Lsp, Place, Symbol, SymbolKind, implementations, references, subtypes
+from tidepool.effects.lsp import Lsp, Place, SymbolKind, implementations, references
 from tidepool.errors import ConfigError, InterpreterError
 from tidepool.kinds import GONE_KINDS, NAMING_KINDS
 from tidepool.metrics import FIRST_ROWS
+from tidepool.trails import descendants
 
 DONE: Final = 0
 USAGE: Final = 2
@@ -229,19 +230,8 @@ class _Maker:
         if kind in NAMING_KINDS and symbol.kind in (SymbolKind.METHOD, SymbolKind.PROPERTY):
             places += await run_async(implementations(symbol.place), self.server)
         if kind is ChangeKind.ADD_ABSTRACT_METHOD:
-            places += await self.below(symbol)
+            places += await run_async(descendants(symbol), self.server)
         return [*listed, *(Spot(place.path, place.line) for place in places)]
-
-    async def below(self, symbol: Symbol) -> list[Place]:
-        """Where the classes stand that derive from a class, directly or not."""
-        found: dict[Place, None] = {}
-        asking = [symbol.place]
-        while asking:
-            classes = await run_async(subtypes(asking.pop()), self.server)
-            fresh = [one.place for one in classes if one.place not in found]
-            found.update(dict.fromkeys(fresh))
-            asking += fresh
-        return list(found)
 
 
 def _general(why: str, candidate: Candidate) -> str:
