@@ -919,7 +919,8 @@ def flagged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[int]]:
         (root / package / "__init__.py").touch()
         (root / package / "edited.py").write_text(texts[name], encoding="utf-8")
         (root / package / "uses.py").write_text(USES, encoding="utf-8")
-    command = ("ty", "check", "--output-format", "concise", "--python-version", "3.13", "--color", "never", ".")
+    program = str(Path(sys.executable).with_name("ty"))
+    command = (program, "check", "--output-format", "concise", "--python-version", "3.13", "--color", "never", ".")
     ran = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
     lines: dict[str, set[int]] = {name: set() for name in texts}
     for package, line in re.findall(r"^(\w+)[/\\]uses\.py:(\d+):\d+: error", ran.stdout, flags=re.MULTILINE):
