@@ -295,7 +295,8 @@ def test_every_phrasing_can_be_read(kind: ChangeKind) -> None:
     )
     member = "weight" if owner else None if kind in NAMELESS else "surcharge"
     new = "mass" if kind in (ChangeKind.RENAME, ChangeKind.RENAME_FIELD) else None
-    change = Change(kind, (Target("weight" if owner else "Parcel", owner),), member, new)
+    name = "weight" if owner else "weigh" if kind is ChangeKind.MAKE_ASYNC else "Parcel"
+    change = Change(kind, (Target(name, owner),), member, new)
     texts = {query.query for seed in range(200) if (query := ask(change, is_function=True, seed=str(seed)))}
     assert len(texts) == len(PHRASINGS[kind])
 
@@ -306,6 +307,7 @@ NAMELESS = frozenset(
         ChangeKind.REMOVE,
         ChangeKind.CHANGE_RETURN_TYPE,
         ChangeKind.MAKE_NULLABLE,
+        ChangeKind.MAKE_ASYNC,
         ChangeKind.CHANGE_ALIAS,
     }
 )
@@ -331,6 +333,17 @@ def test_a_name_that_nothing_tells_apart_is_skipped_and_so_is_one_that_nothing_m
         "b/x.py": "another definition has the same name",
         "c.py": "nothing else mentions it",
     }
+
+
+def test_only_what_its_callers_could_await_becomes_async() -> None:
+    assert set(asked(ChangeKind.MAKE_ASYNC, SHOP)) == {
+        *("Order.total", "Store.load", "MemoryStore.load"),
+        *("describe", "pay", "receipt", "new_order"),
+    }
+    text = "class A:\n    def __init__(self): ...\n    def __call__(self): ...\n    def each(self): yield 1\n"
+    text += "    async def get(self): ...\n    def made(self):\n        def inner():\n            yield 1\n"
+    uses = "import a\na.A().each, a.A().get, a.A().made, a.A().__call__\n"
+    assert set(asked(ChangeKind.MAKE_ASYNC, {"a.py": text, "b.py": uses})) == {"A.made"}
 
 
 def test_definitions_in_test_code_are_not_asked_about() -> None:

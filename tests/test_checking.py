@@ -74,6 +74,11 @@ def test_a_checker_is_silent_about_what_lacks_a_variant(site: SiteKind) -> None:
     assert not sees(ChangeKind.ADD_VARIANT, Site(site, Subject.SIBLING, ""))
 
 
+@pytest.mark.parametrize("site", [SiteKind.CALL, SiteKind.VALUE, SiteKind.SUPER_CALL])
+def test_a_checker_is_silent_about_coroutines_that_nobody_uses_as_what_they_were(site: SiteKind) -> None:
+    assert not sees(ChangeKind.MAKE_ASYNC, Site(site, Subject.TARGET, ""))
+
+
 def test_quoted_words_are_not_judged() -> None:
     assert not sees(ChangeKind.CHANGE_RETURN_TYPE, Site(SiteKind.COMPARISON, Subject.WORD, ""))
 

@@ -93,6 +93,40 @@ WRITTEN = {
         "class Color(Enum):\n    ‸RED = 1\n    BLUE = 2\n",
         "class Color(Enum):\n    CRIMSON = 1\n    BLUE = 2\n",
     ),
+    # How it runs.
+    "make a function async": (
+        change(Kind.MAKE_ASYNC),
+        "x = 1\ndef ‸f(): return 1\n",
+        "x = 1\nasync def f(): return 1\n",
+    ),
+    "make a decorated method async": (
+        change(Kind.MAKE_ASYNC),
+        "class C:\n    @classmethod\n    @override\n    def ‸f(\n        cls,\n    ): ...\n",
+        "class C:\n    @classmethod\n    @override\n    async def f(\n        cls,\n    ): ...\n",
+    ),
+    "make every overload async": (
+        change(Kind.MAKE_ASYNC),
+        "@overload\ndef f(a: int) -> int: ...\n@overload\ndef f(a: str) -> str: ...\ndef ‸f(a): return a\n",
+        (
+            "@overload\nasync def f(a: int) -> int: ...\n@overload\nasync def f(a: str) -> str: ...\n"
+            "async def f(a): return a\n"
+        ),
+    ),
+    "make a nested function async": (
+        change(Kind.MAKE_ASYNC),
+        "def g():\n    def ‸f(): ...\n    def f2(): ...\ndef f(): ...\n",
+        "def g():\n    async def f(): ...\n    def f2(): ...\ndef f(): ...\n",
+    ),
+    "make async what is so in another branch": (
+        change(Kind.MAKE_ASYNC),
+        "if x:\n    async def f(): ...\nelse:\n    def ‸f(): ...\n",
+        "if x:\n    async def f(): ...\nelse:\n    async def f(): ...\n",
+    ),
+    "make async what holds a generator": (
+        change(Kind.MAKE_ASYNC),
+        "def ‸f():\n    def g(): yield 1\n    return g, (lambda: (yield))\n",
+        "async def f():\n    def g(): yield 1\n    return g, (lambda: (yield))\n",
+    ),
     # What is gone.
     "remove a decorated function, keeping the lines": (
         change(Kind.REMOVE),
@@ -514,6 +548,16 @@ def test_an_edit_writes_what_a_person_would(asked: Change, before: str, after: s
 
 REFUSED = {
     "no text": (change(Kind.CHANGE_BEHAVIOUR), "def ‸f(): ...\n", "no text of its own"),
+    "async already": (change(Kind.MAKE_ASYNC), "async def ‸f(): ...\n", "async already"),
+    "generator": (change(Kind.MAKE_ASYNC), "def ‸f():\n    x = yield from g()\n", "it yields"),
+    "property that nobody awaits": (
+        change(Kind.MAKE_ASYNC),
+        "class C:\n  @cached_property\n  def ‸f(self): ...\n",
+        "nobody awaits what is read",
+    ),
+    "constructor": (change(Kind.MAKE_ASYNC), "class C:\n  def ‸__init__(self): ...\n", "nobody awaits `__init__`"),
+    "class that nobody awaits": (change(Kind.MAKE_ASYNC), "class ‸C: ...\n", "a class cannot be awaited"),
+    "lambda": (change(Kind.MAKE_ASYNC), "‸f = lambda: 1\n", "no function that is written here"),
     "no such parameter": (change(Kind.REMOVE_PARAMETER, "b"), "def ‸f(a): ...\n", "no parameter `b`"),
     "the instance": (change(Kind.REMOVE_PARAMETER, "self"), "class C:\n    def ‸f(self): ...\n", "no parameter `self`"),
     "no parameter named": (change(Kind.REMOVE_PARAMETER), "def ‸f(a): ...\n", "names no parameter"),
@@ -819,7 +863,7 @@ from typing import assert_never
 from . import edited
 from .edited import Choice, Color, Job, Kind, Mode, Movie, Night, Order, Point, Shape, Square, fetch, later, opened
 
-edited.price("a").bit_length()  # rename, remove, add parameter, nullable, return type
+edited.price("a").bit_length()  # rename, remove, add parameter, nullable, return type, make async
 edited.price("a", 1)  # rename, remove, add parameter, remove parameter, parameter type
 edited.price("a", tax=1)  # rename, remove, rename parameter, add parameter, remove parameter, parameter type
 edited.bare(1).upper()  # bare nullable
@@ -889,6 +933,7 @@ CHECKED = {
     "nullable attribute": ("Square", change(Kind.MAKE_NULLABLE, "side")),
     "nullable property": ("title", change(Kind.MAKE_NULLABLE)),
     "return type": ("price", change(Kind.CHANGE_RETURN_TYPE)),
+    "make async": ("price", change(Kind.MAKE_ASYNC)),
     "add field": ("Order", change(Kind.ADD_FIELD)),
     "add item": ("Point", change(Kind.ADD_FIELD)),
     "add key": ("Movie", change(Kind.ADD_FIELD)),

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from tidepool.change import Change, ChangeKind, Target
 from tidepool.domain import NodeContext, Tag
 from tidepool.particulars import (
+    BY_AROUND,
     BY_PASSING,
     BY_USE,
     DOTTED,
@@ -35,7 +36,7 @@ from tidepool.sites import Site, SiteKind, Subject, classify, in_test, tags
 
 CODE: Final = Path(__file__).parent / "fixtures" / "sites"
 MARK: Final = re.compile(
-    r"\s*#: (?P<kind>[^,>]+?)(?P<facts>(?:, [^>]+?)?)(?P<hover>(?:, hover=.+)?) -> (?P<verdict>\w+)$"
+    r"\s*#: (?P<kind>[^,>]+?)(?P<facts>(?:, (?!hover=)[^,>]+?)*)(?P<hover>(?:, hover=.+)?) -> (?P<verdict>\w+)$"
 )
 VERDICTS: Final = {"breaks": (4, 5), "check": (3,), "safe": (1, 2)}
 
@@ -112,7 +113,7 @@ def flags_of(example: Example) -> set[str]:
 @pytest.mark.parametrize("example", EXAMPLES, ids=name_of)
 def test_a_line_is_the_kind_of_site_that_a_person_says_it_is(example: Example) -> None:
     site = example.site
-    shown = {str(site.use), str(site.passing)}
+    shown = {str(site.use), str(site.passing), str(site.around)}
     assert (site.kind, flags_of(example)) == (example.kind, set(example.facts - shown)), example.node.snippet
 
 
@@ -125,7 +126,7 @@ def test_a_line_breaks_or_not_as_a_person_says(example: Example) -> None:
 
 def every_rule() -> Iterator[tuple[ChangeKind | None, object, Rule]]:
     """Each rule of every table: the change it is about, or None where it is about any, and where it stands."""
-    for tables in (RULES, MEMBER_RULES, WORD_RULES, BY_PASSING, BY_USE):
+    for tables in (RULES, MEMBER_RULES, WORD_RULES, BY_PASSING, BY_USE, BY_AROUND):
         for change, row in tables.items():
             yield from ((change, key, rule) for key, rule in row.items())
     for row in RENAMED_PARAMETER:

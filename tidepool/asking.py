@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from string import Template
-from typing import Final
+from typing import Final, NamedTuple
 
 from tidepool.change import Change, ChangeKind, Target, read_change
 from tidepool.domain import QueryContext, Tag
@@ -68,6 +68,15 @@ PHRASINGS: Final[Mapping[ChangeKind, tuple[str, ...]]] = {
         "Where would it hurt if `$name` returned None now and then?",
         "What breaks if the return of `$name` becomes optional?",
     ),
+    ChangeKind.MAKE_ASYNC: (
+        "What breaks if I make `$name` async?",
+        "Which callers have to change if `$name` becomes a coroutine?",
+        "make $name async",
+        "What if `$name` were an async function?",
+        "I want to turn `$name` into a coroutine function. What else has to become async?",
+        "What has to follow when `$name` is converted to `async def`?",
+        "Who would have to await `$name` if it became asynchronous?",
+    ),
     ChangeKind.ADD_FIELD: (
         "What breaks if I add a required field `$member` to `$name`?",
         "Where is `$name` built? I am adding a required field `$member` to it.",
@@ -126,6 +135,7 @@ TAGS: Final[Mapping[ChangeKind, tuple[Tag, ...]]] = {
     ChangeKind.CHANGE_PARAMETER_TYPE: (Tag.FUNCTION,),
     ChangeKind.CHANGE_RETURN_TYPE: (Tag.FUNCTION,),
     ChangeKind.MAKE_NULLABLE: (Tag.FUNCTION,),
+    ChangeKind.MAKE_ASYNC: (Tag.FUNCTION,),
     ChangeKind.ADD_FIELD: (Tag.DATA_TYPE,),
     ChangeKind.REMOVE_FIELD: (Tag.DATA_TYPE,),
     ChangeKind.RENAME_FIELD: (Tag.DATA_TYPE,),
@@ -150,15 +160,28 @@ def ask(change: Change, *, is_function: bool, seed: str) -> QueryContext | None:
     """
     (tagged,) = shuffled((True, False), f"{seed} tags")[:1]
     usual = () if change.kind in UNTAGGED and not is_function else TAGS[change.kind]
-    tags = usual if tagged else ()
-    for phrasing in shuffled(PHRASINGS[change.kind], seed):
-        query = QueryContext(_filled(phrasing, change), tags)
+    phrased = phrase(change, shuffled(PHRASINGS[change.kind], seed), usual if tagged else ())
+    return phrased and phrased.query
+
+
+class Phrased(NamedTuple):
+    """A question, and the phrasing that made it."""
+
+    query: QueryContext
+    phrasing: str
+
+
+def phrase(change: Change, phrasings: Iterable[str], tags: tuple[Tag, ...]) -> Phrased | None:
+    """A change in the first of the phrasings that is read as exactly that change; None where none is."""
+    for phrasing in phrasings:
+        query = QueryContext(filled(phrasing, change), tags)
         if _is_about(read_change(query), change):
-            return query
+            return Phrased(query, phrasing)
     return None
 
 
-def _filled(phrasing: str, change: Change) -> str:
+def filled(phrasing: str, change: Change) -> str:
+    """A phrasing with the names of a change in it."""
     target = change.targets[0]
     words = {"name": target.qualified_name, "owner": target.container, "member": change.member, "new": change.new_name}
     return Template(phrasing).substitute({word: text for word, text in words.items() if text})

@@ -25,6 +25,7 @@ from tidepool.domain import QueryContext
 from tidepool.effects.lsp import Symbol, SymbolKind
 from tidepool.kinds import PART_KINDS
 from tidepool.outline import FUNCTIONS
+from tidepool.reading.coroutines import can_be_async
 from tidepool.seeds import shuffled
 from tidepool.sites import in_test
 
@@ -87,9 +88,23 @@ class Sources:
         return tuple(one for found in self.by_path.values() for one in found)
 
     @cached_property
+    def _marks(self) -> dict[int, str]:
+        """What tells each definition from others, by its identity: to print one takes longer than to choose it."""
+        return {id(one): repr(one) for one in self.everything}
+
+    def mark(self, one: Defined) -> str:
+        """What tells a definition from others."""
+        return self._marks[id(one)]
+
+    @cached_property
     def _spelled(self) -> Counter[str]:
         """How many definitions a spelling may mean."""
         return Counter(spelling for one in self.everything for spelling in set(_spellings(one.symbol)))
+
+    @cached_property
+    def derived(self) -> Counter[str]:
+        """How many classes derive from a class of a name."""
+        return Counter(base for one in self.everything for base in set(one.bases))
 
     @cached_property
     def words(self) -> Counter[str]:
@@ -125,11 +140,11 @@ def candidates(sources: Sources, kind: ChangeKind, seed: int) -> Iterator[Candid
     Definitions in test code are left out: nobody asks what a change to a test breaks.
     """
     files = [
-        shuffled((one for one in found if _suits(kind, one, sources)), f"{seed} {kind} {path}")
+        shuffled((one for one in found if _suits(kind, one, sources)), f"{seed} {kind} {path}", sources.mark)
         for path, found in sources.by_path.items()
         if not in_test(path)
     ]
-    ordered = shuffled(filter(None, files), f"{seed} {kind}")
+    ordered = shuffled(filter(None, files), f"{seed} {kind}", lambda found: f"[{', '.join(map(sources.mark, found))}]")
     for one in (one for turn in zip_longest(*ordered) for one in turn if one is not None):
         yield _candidate(sources, kind, one, f"{seed} {kind} {one.symbol.place.location}")
 
@@ -203,13 +218,8 @@ _CALLABLE: Final = frozenset({SymbolKind.FUNCTION, SymbolKind.METHOD})
 
 
 def _suits(kind: ChangeKind, one: Defined, sources: Sources) -> bool:
-    """Whether a change of a kind makes sense for a definition."""
-    return SUITS[kind](one) and (kind is not ChangeKind.ADD_ABSTRACT_METHOD or _is_derived_from(one, sources))
-
-
-def _is_derived_from(one: Defined, sources: Sources) -> bool:
-    """Whether a class has subclasses by its name. A protocol of one method has none to break, mostly."""
-    return any(one.symbol.name in other.bases for other in sources.everything)
+    """Whether a change of a kind makes sense for a definition. A protocol of one method has no subclasses to break."""
+    return SUITS[kind](one) and (kind is not ChangeKind.ADD_ABSTRACT_METHOD or sources.derived[one.symbol.name] > 0)
 
 
 def _is_plain(one: Defined) -> bool:
@@ -234,6 +244,10 @@ def _returns_no_none(one: Defined) -> bool:
     return _returns_a_value(one) and re.search(r"\b(?:None|Optional|Any|object)\b", one.returns or "") is None
 
 
+def _can_become_async(one: Defined) -> bool:
+    return _is_called(one) and can_be_async(one.symbol.name) and not (one.is_async or one.yields)
+
+
 def _is_field(one: Defined) -> bool:
     annotation = one.returns or ""
     return one.symbol.kind is SymbolKind.FIELD and _is_plain(one) and bool(annotation) and "ClassVar" not in annotation
@@ -249,6 +263,7 @@ SUITS: Final[Mapping[ChangeKind, Callable[[Defined], bool]]] = {
     ),
     ChangeKind.CHANGE_RETURN_TYPE: _returns_a_value,
     ChangeKind.MAKE_NULLABLE: _returns_no_none,
+    ChangeKind.MAKE_ASYNC: _can_become_async,
     ChangeKind.ADD_FIELD: lambda one: one.symbol.kind is SymbolKind.CLASS and one.is_record,
     ChangeKind.REMOVE_FIELD: _is_field,
     ChangeKind.RENAME_FIELD: _is_field,

@@ -57,6 +57,7 @@ _SILENT_ABOUT: Final = frozenset(
 
 _UNSEEN: Final[Mapping[ChangeKind, frozenset[SiteKind]]] = {
     ChangeKind.ADD_VARIANT: USES,
+    ChangeKind.MAKE_ASYNC: USES,  # a coroutine may be ignored, tested, printed, and given where anything is taken
     **dict.fromkeys(NAMING_KINDS, USES),  # where an import fails, a checker does not complain of what was imported
 }
 """What a checker does not see besides, by the kind of change."""

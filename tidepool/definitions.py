@@ -46,6 +46,8 @@ class Defined:
         returns: the text of the annotation of what it returns, or None.
         decorators: the last names of its decorators, `property` as well as `overload`.
         bases: the last names of what a class derives from.
+        is_async: whether it is a coroutine function or an asynchronous generator.
+        yields: whether it is a generator.
         is_record: whether it is a class whose fields are its constructor's parameters.
         is_alias: whether it is another name for a type.
     """
@@ -55,6 +57,8 @@ class Defined:
     returns: str | None = None
     decorators: tuple[str, ...] = ()
     bases: tuple[str, ...] = ()
+    is_async: bool = False
+    yields: bool = False
     is_record: bool = False
     is_alias: bool = False
 
@@ -130,6 +134,8 @@ class _Reader:
             tuple(Parameter(each.arg, _text(each.annotation)) for each in (*given, *node.args.kwonlyargs)),
             _text(node.returns),
             decorators,
+            is_async=isinstance(node, ast.AsyncFunctionDef),
+            yields=_yields(node),
         )
 
     def of_class(self, node: ast.ClassDef, container: str) -> Iterator[Defined]:
@@ -161,6 +167,21 @@ class _Reader:
     def column(self, line: int, offset: int) -> int:
         """A column in characters, of an offset in bytes."""
         return len(self.lines[line - 1].encode()[:offset].decode(errors="replace"))
+
+
+def _yields(function: _Function) -> bool:
+    """Whether a function itself yields, and no other inside of it."""
+    inside: list[ast.AST] = list(function.body)
+    while inside:
+        node = inside.pop()
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(node, _Scope):
+            inside += ast.iter_child_nodes(node)
+    return False
+
+
+_Scope: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 
 
 def _branches(node: ast.If | ast.Try | ast.With) -> Iterator[list[ast.stmt]]:

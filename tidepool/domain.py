@@ -185,7 +185,13 @@ class NodeContext:
 
 @attrs.frozen
 class Provenance:
-    """Where a training example comes from; every part may be unknown."""
+    """Where a training example comes from; every part may be unknown.
+
+    Attributes:
+        licence: as the codebase names it, mostly an SPDX expression.
+        labeller: `heuristic`, `oracle`, `history`, `mixed` or `person`.
+        disputed: what other labellers said instead, or None where nobody said otherwise.
+    """
 
     codebase: str | None = attrs.field(default=None, validator=_is_or_none(str))
     revision: str | None = attrs.field(default=None, validator=_is_or_none(str))
@@ -193,6 +199,7 @@ class Provenance:
     licence: str | None = attrs.field(default=None, validator=_is_or_none(str))
     labeller: str | None = attrs.field(default=None, validator=_is_or_none(str))
     change_kind: str | None = attrs.field(default=None, validator=_is_or_none(str))
+    disputed: str | None = attrs.field(default=None, validator=_is_or_none(str))
 
 
 @attrs.frozen

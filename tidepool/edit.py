@@ -17,7 +17,18 @@ import attrs
 from returns.result import Failure, Result, Success
 
 from tidepool.change import Change, ChangeKind
-from tidepool.editing import abstract, alias, fields, functional, naming, outcome, signature, types, variants
+from tidepool.editing import (
+    abstract,
+    alias,
+    asynchronous,
+    fields,
+    functional,
+    naming,
+    outcome,
+    signature,
+    types,
+    variants,
+)
 from tidepool.editing.definitions import Definition, definition, owner
 from tidepool.editing.text import Cut, Node, Refusal, Text, parsed_file
 from tidepool.effects.lsp import Edit, Symbol, digest
@@ -133,6 +144,10 @@ def _make_nullable(change: Change, text: Text, found: Definition) -> list[Cut]:
     return outcome.made_nullable(text, part)
 
 
+def _make_async(_change: Change, text: Text, found: Definition) -> list[Cut]:
+    return asynchronous.made_async(text, found)
+
+
 def _add_field(change: Change, text: Text, found: Definition) -> list[Cut]:
     if functional.is_record(text, found):
         return functional.added(text, found, change.member or text.fresh(signature.ADDED))
@@ -195,6 +210,7 @@ _MAKERS: Final[Mapping[ChangeKind, _Maker]] = {
     ChangeKind.CHANGE_PARAMETER_TYPE: _retype_parameter,
     ChangeKind.CHANGE_RETURN_TYPE: _retype_result,
     ChangeKind.MAKE_NULLABLE: _make_nullable,
+    ChangeKind.MAKE_ASYNC: _make_async,
     ChangeKind.ADD_FIELD: _add_field,
     ChangeKind.REMOVE_FIELD: _remove_field,
     ChangeKind.RENAME_FIELD: _rename_field,

@@ -33,6 +33,7 @@ from tidepool.effects.lsp import (
     document_symbols,
     hover,
     snippet,
+    source,
     text_mentions,
     unseen,
     what_if,
@@ -43,11 +44,14 @@ from tidepool.frontier import Frontier, Lead, Relation
 from tidepool.kin import kin
 from tidepool.onward import carried, is_in_signature, onward
 from tidepool.outline import FUNCTIONS, Outline
+from tidepool.reading.coroutines import Holder, holder_at
 from tidepool.reading.documents import is_document
+from tidepool.reading.mentions import CALLS, IMPORTS
+from tidepool.reading.snippets import file_without_text
 from tidepool.resolve import Found, NotFound, resolve
 from tidepool.rules import expected, propagates
-from tidepool.sites import Site, SiteKind, classify, in_test
-from tidepool.ties import meant, with_tie
+from tidepool.sites import PYTHON, Around, Site, SiteKind, classify, in_test
+from tidepool.ties import inside, meant, with_tie
 from tidepool.traces import traces
 from tidepool.trails import Trail, find_siblings, trails
 
@@ -84,6 +88,10 @@ BROKEN_PROMISE: Final = 20
 
 LEAST_PROMISE: Final = {Relation.DEFINITION: 16, Relation.SIBLING: 8, Relation.OVERRIDE: 10, Relation.SUBTYPE: 8}
 """What a place promises whatever its text suggests; 15 is the most a text can."""
+
+
+_SILENT_IMPORTS: Final = IMPORTS - {SiteKind.IMPORT_AS}
+"""Imports that lead to nothing which is not led to anyway."""
 
 
 class ScorerFailed(InterpreterError):
@@ -141,6 +149,7 @@ class _Survey:
     limits: list[str] = attrs.field(factory=list)
     parts_seen: set[object] = attrs.field(factory=set)
     carried_from: set[Place] = attrs.field(factory=set)
+    texts: dict[str, Sequence[str]] = attrs.field(factory=dict)
     unheard: dict[str, list[Place]] = attrs.field(factory=dict)
     told: set[str] = attrs.field(factory=set)
     followed: int = 0
@@ -266,6 +275,7 @@ class _Survey:
         for relation, place, depth, tie in reached:
             if not self.frontier.is_known(place):
                 fresh.setdefault(place.location, (relation, place, depth, tie))
+        yield from self.read_texts(place.path for _, place, _, _ in fresh.values())
         texts = yield from each(attempt(snippet(place), InterpreterError) for _, place, _, _ in fresh.values())
         ways: list[Trail] = []
         referring = {lead.place.path for lead in self.frontier.known if lead.relation is not Relation.TEXT}
@@ -273,10 +283,12 @@ class _Survey:
         for (relation, place, depth, tie), text in zip(fresh.values(), texts, strict=True):
             match text:
                 case Success(code):
-                    lead = Lead(place, relation, code, 0, depth, tie=tie)
+                    lead = self.with_surroundings(Lead(place, relation, code, 0, depth, tie=tie))
                     site = classify(self.change, lead.node)
                     if relation is Relation.TEXT and site.kind is SiteKind.EXPORT and place.path not in referring:
                         continue  # another module's own name
+                    if relation is Relation.CALLER and site.kind in _SILENT_IMPORTS:
+                        continue  # it stays as it is
                     self.frontier.add(attrs.evolve(lead, promise=self.promise(lead, site)))
                     ways += self.onward(lead, site)
                 case Failure(error):
@@ -339,6 +351,21 @@ class _Survey:
         site = classify(self.change, node)
         return rubric.map(lambda scored: self.judged(Rated(lead, node, scored, scored, site, holder)))
 
+    def with_surroundings(self, lead: Lead) -> Lead:
+        """The lead of a call that tells a scorer which function holds it, where that decides and is known."""
+        place, holder = lead.place, self.holder_at(lead.place)
+        if holder is None or not holder.head or classify(self.change, lead.node).kind not in CALLS:
+            return lead
+        changes = self.found.symbol.place
+        if (place.path, holder.row + 1) == (changes.path, changes.line):
+            holder = holder._replace(around=Around.ASYNC)  # it calls itself
+        return attrs.evolve(lead, tie="\n".join(filter(None, (inside(holder.head), lead.tie))))
+
+    def holder_at(self, place: Place) -> Holder | None:
+        """The function around a place, as its whole file shows it; None where nobody has read that."""
+        lines = self.texts.get(place.path, ())
+        return holder_at(lines, place.line - 1, place.column) if 0 < place.line <= len(lines) else None
+
     def judged(self, node: Rated) -> Rated:
         """What is made of a scorer's rubric by what a checker found, or did not find, at its place."""
         found = self.check.broken.get(node.lead.place.location)
@@ -360,12 +387,21 @@ class _Survey:
         """Follow the change to the callers of the functions that pass it on."""
         ways: list[Trail] = []
         for node in news:
-            function = node.holder
+            function = self.passed_on_by(node)
             if function is not None and function.place not in self.carried_from and self.carries(node, function):
                 self.carried_from.add(function.place)
                 ways.append(carried(self.change, node.lead, node.site, function))
         if ways:
             yield from self.follow(ways)
+
+    def passed_on_by(self, node: Rated) -> Symbol | None:
+        """The function that holds a place: of one inside of another the inner, where it has to become async."""
+        place, function = node.lead.place, node.holder
+        inner = self.holder_at(place)
+        if function is None or inner is None or not inner.name or inner.row + 1 == function.place.line:
+            return function
+        where = Place(place.path, inner.row + 1, inner.column)
+        return Symbol(inner.name, SymbolKind.FUNCTION, function.qualified_name, where, where.line, place.line)
 
     def carries(self, node: Rated, function: Symbol) -> bool:
         """Whether the change goes on from this place to whoever calls the function that holds it."""
@@ -393,6 +429,20 @@ class _Survey:
                 case Failure(error):
                     self.outlines[path] = Outline()
                     yield from self.could_not_read(f"the definitions in {path}", error)
+
+    def read_texts(self, paths: Iterable[str]) -> Eff[Exploring, None]:
+        """Read the files that have not been read, where it decides which of their functions are async."""
+        if self.change.kind is not ChangeKind.MAKE_ASYNC:
+            return
+        fresh = [path for path in dict.fromkeys(paths) if path not in self.texts and path.endswith(PYTHON)]
+        answers = yield from each(attempt(source(path), InterpreterError) for path in fresh)
+        for path, answer in zip(fresh, answers, strict=True):
+            match answer:
+                case Success(text):
+                    self.texts[path] = file_without_text(text).split("\n")
+                case Failure(error):
+                    self.texts[path] = ()
+                    yield from self.could_not_read(f"which functions of {path} are async", error)
 
     def tell_unheard(self) -> Eff[Report, None]:
         """Tell what `hear` remembered. It tells nothing itself: that would split the round it is asked in."""

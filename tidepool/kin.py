@@ -32,6 +32,7 @@ HEAD_LINES: Final = 4
 _TWINNED: Final = frozenset(
     {
         *(ChangeKind.RENAME, ChangeKind.CHANGE_RETURN_TYPE, ChangeKind.MAKE_NULLABLE, ChangeKind.CHANGE_BEHAVIOUR),
+        ChangeKind.MAKE_ASYNC,
         *(ChangeKind.ADD_PARAMETER, ChangeKind.REMOVE_PARAMETER, ChangeKind.CHANGE_PARAMETER_TYPE),
     }
 )

@@ -17,6 +17,7 @@ class ChangeKind(StrEnum):
     CHANGE_PARAMETER_TYPE = "change a parameter's type"
     CHANGE_RETURN_TYPE = "change the return type"
     MAKE_NULLABLE = "make the return nullable"
+    MAKE_ASYNC = "make asynchronous"
     ADD_FIELD = "add a field"
     REMOVE_FIELD = "remove a field"
     RENAME_FIELD = "rename a field"

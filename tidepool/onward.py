@@ -21,7 +21,7 @@ from tidepool.reading.mentions import VALUES
 from tidepool.reading.snippets import indent
 from tidepool.sites import Site, SiteKind, Subject, Use
 from tidepool.ties import How, Tie, meant
-from tidepool.trails import Trail, follow_callers, mentions_elsewhere
+from tidepool.trails import Trail, follow_callers, follow_mentions, mentions_elsewhere
 
 _GIVEN: Final = frozenset({ChangeKind.MAKE_NULLABLE, ChangeKind.CHANGE_RETURN_TYPE})
 """Changes that a variable takes over from what it is assigned."""
@@ -120,6 +120,9 @@ def _annotated(change: Change, code: str) -> int:
 
 def carried(change: Change, lead: Lead, site: Site, function: Symbol) -> Trail:
     """The way to whoever calls the function that holds a place, to which the change carries on."""
+    if change.kind is ChangeKind.MAKE_ASYNC:
+        tie = Tie(function.name, How.CALLS).told(site.name.rpartition(".")[2])
+        return follow_mentions(function, lead.depth + 1, tie)
     if change.kind is not ChangeKind.CHANGE_ALIAS:
         return follow_callers(function, lead.depth + 1)
     column = _annotated(change, lead.node.code)

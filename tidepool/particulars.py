@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from tidepool.change import ChangeKind as C
+from tidepool.reading.coroutines import Around
 from tidepool.reading.mentions import SiteKind as S
 from tidepool.reading.uses import Passing, Use
 from tidepool.rulebook import NO_WORK, TEXT_OF_A_NAME_THAT_GOES, Row, Rule
@@ -252,6 +253,28 @@ BY_USE: Final[Mapping[C, Mapping[Use, Rule]]] = {
     },
 }
 """What becomes of a value decides, where a change is one of what comes out."""
+
+BY_AROUND: Final[Mapping[C, Mapping[Around, Rule]]] = {
+    C.MAKE_ASYNC: {
+        Around.AWAITED: Rule(2, 1, 4, "`{name}` is awaited here already", NO_WORK),
+        Around.RUN: Rule(3, 2, 3, "`{name}` is given here to what runs a coroutine, which it gives from now on",
+            "check that it is meant to be a coroutine here"),
+        Around.LAMBDA: Rule(5, 4, 4, "a lambda gives what `{name}` gives, so whoever calls the lambda gets a coroutine",
+            "check that whoever calls the lambda awaits it, or make it an async function"),
+        Around.ASYNC: Rule(5, 4, 5, "`{name}` is called here in an async function, and must be awaited from now on",
+            "await it"),
+        Around.SYNC: Rule(5, 5, 4,
+            "`{name}` is called here in {function}, which is not async: the call must be awaited, so {function} has to "
+            "become async in turn, or to run a loop itself",
+            "await it, and make {function} async in turn"),
+        Around.FIXED: Rule(5, 5, 4,
+            "`{name}` is called here in {function}, which cannot be async, so the call cannot be awaited",
+            "move the call to where it can be awaited, or run it in a loop"),
+        Around.MODULE: Rule(5, 5, 4, "`{name}` is called here outside of functions, where nothing can be awaited",
+            "run it in a loop, as by `asyncio.run`, or call it later"),
+    },
+}
+"""What stands around a call decides, where it gives a coroutine from now on; else the rule of its row."""
 
 OPTIONAL: Final[Mapping[C, Rule]] = {
     C.CHANGE_PARAMETER_TYPE: Rule(3, 1, 4, "`{name}` is used here; what it gets for {member} is taken as before",

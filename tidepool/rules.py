@@ -23,6 +23,7 @@ from tidepool.domain import NodeContext, Rubric, Tag
 from tidepool.effects.lsp import is_untyped
 from tidepool.kinds import PROPAGATING_KINDS, VARIANT_KINDS
 from tidepool.particulars import (
+    BY_AROUND,
     BY_PASSING,
     BY_USE,
     DOTTED,
@@ -35,7 +36,7 @@ from tidepool.particulars import (
 from tidepool.reading.lens import lens
 from tidepool.reading.mentions import AKIN, CALLS, IMPORTS, INVOKED, USES, VALUES
 from tidepool.rulebook import DEFAULTS, NEARBY, NOT_MENTIONED, PARENTS, RULES, SIBLING_STAYS, Row, Rule
-from tidepool.sites import Passing, Site, SiteKind, Subject, Use, classify, tags
+from tidepool.sites import Around, Passing, Site, SiteKind, Subject, Use, classify, tags
 from tidepool.ties import How, meant, tie_in
 
 NAME_CHARACTERS: Final = 80
@@ -53,13 +54,30 @@ def rate(change: Change, node: NodeContext, asked: tuple[Tag, ...] = ()) -> Rubr
         asked: what kind of code the question is about: a site of that kind is one step more relevant.
     """
     site = classify(change, node)
-    rubric = rate_site(meant(change, node), site, asked)
+    rubric = _in_turn(node, rate_site(meant(change, node), site, asked))
     if (most := _tied_risk(change, node, site)) < rubric.risk:
         rubric = attrs.evolve(rubric, risk=most)
     if not is_untyped(node.hover) or rubric.risk <= UNTYPED_RISK:
         return rubric
     reasoning = f"{rubric.reasoning}, if the value is one of that type: the server cannot tell"
     return attrs.evolve(rubric, risk=UNTYPED_RISK, confidence=min(rubric.confidence, 2), reasoning=reasoning)
+
+
+INDIRECT: Final = 4
+"""The most relevance and risk of what a change only reaches if the function in between follows it."""
+
+
+def _in_turn(node: NodeContext, rubric: Rubric) -> Rubric:
+    """The rubric of a call of a function that has to become async because of what it calls."""
+    tie = tie_in(node.hover)
+    if tie is None or tie.how is not How.CALLS:
+        return rubric
+    return Rubric(
+        min(rubric.relevance, INDIRECT),
+        min(rubric.risk, INDIRECT),
+        min(rubric.confidence, 3),
+        f"`{_shown(tie.name)}` has to become async in turn, since it calls `{_shown(tie.to)}`: {rubric.reasoning}",
+    )
 
 
 def _tied_risk(change: Change, node: NodeContext, site: Site) -> int:
@@ -102,6 +120,8 @@ def action(change: Change, site: Site) -> str:
 
 def propagates(change: Change, site: Site) -> bool:
     """Whether the change goes on from a site to the callers of the function that holds it."""
+    if change.kind is ChangeKind.MAKE_ASYNC:
+        return site.around is Around.SYNC and not site.in_test
     return change.kind in PROPAGATING_KINDS and site.kind in VALUES and site.use is Use.RETURNED and not site.in_test
 
 
@@ -116,12 +136,15 @@ def _by_facts(change: Change, site: Site) -> Rule | None:
             return rule
     if site.kind in VALUES and (by_use := BY_USE.get(kind)):
         return by_use[site.use]
+    if rule := BY_AROUND.get(kind, _NOTHING_AROUND).get(site.around):
+        return rule
     if site.fallback and kind in FALLBACK:
         return FALLBACK[kind]
     return DOTTED.get(kind) if site.dotted and site.kind in USES - IMPORTS else None
 
 
 _NOTHING_PASSED: Final[Mapping[Passing, Rule]] = {}
+_NOTHING_AROUND: Final[Mapping[Around, Rule]] = {}
 
 
 def _renames_parameter(change: Change) -> bool:
@@ -209,7 +232,8 @@ def _say(change: Change, site: Site, template: str) -> str:
     """A sentence about a site, its first letter a capital."""
     if site.subject is Subject.HELD:  # not what the variable gives, but what it is
         template = _OF_CALL.sub("`{name}`", template)
-    text = template.format(name=_shown(site.name), **_words(change))
+    function = f"`{_shown(site.function)}`" if site.function else "the function around it"
+    text = template.format(name=_shown(site.name), function=function, **_words(change))
     return text[:1].upper() + text[1:]
 
 

@@ -23,6 +23,7 @@ from tidepool.change import Change, ChangeKind
 from tidepool.domain import NodeContext, Tag
 from tidepool.kinds import FIELD_KINDS, PARAMETER_KINDS, PROPAGATING_KINDS, VARIANT_KINDS
 from tidepool.reading.chains import gives_up
+from tidepool.reading.coroutines import Around, Holder, around
 from tidepool.reading.documents import DOCUMENTS, PROSE, is_document
 from tidepool.reading.lens import Lens, Subject, lens
 from tidepool.reading.literals import words_on
@@ -42,9 +43,9 @@ from tidepool.reading.snippets import indent, tail_of_string, without_text
 from tidepool.reading.statements import kind_of
 from tidepool.reading.types import other_name_column
 from tidepool.reading.uses import Passing, Use, passing_of, use_of
-from tidepool.ties import How, amounts_to, tie_in
+from tidepool.ties import How, amounts_to, inside_in, tie_in
 
-__all__ = ["Passing", "Site", "SiteKind", "Subject", "Use", "classify", "in_test", "tags"]
+__all__ = ["Around", "Passing", "Site", "SiteKind", "Subject", "Use", "classify", "in_test", "tags"]
 
 
 class Site(NamedTuple):
@@ -61,6 +62,8 @@ class Site(NamedTuple):
         fallback: whether a default branch that raises nothing follows a match arm or a chain.
         alias: the other name that the line gives the target, or "".
         alias_column: where the other name stands on the line, in characters from 0.
+        around: what stands around a call of what becomes async; of no other change.
+        function: the function around it, where that is known and decides, or "".
     """
 
     kind: SiteKind
@@ -73,6 +76,8 @@ class Site(NamedTuple):
     fallback: bool = False
     alias: str = ""
     alias_column: int = 0
+    around: Around = Around.UNKNOWN
+    function: str = ""
 
 
 TAGS: Final[Mapping[SiteKind, tuple[Tag, ...]]] = {
@@ -252,6 +257,9 @@ class _Reading:
         elif kind is SiteKind.KEYWORD and self.lens.kind in PARAMETER_KINDS and mention.hands_on_its_own_name:
             kind = SiteKind.PARAMETER  # `timeout=timeout`
         column = other_name_column(mention) if kind in _RENAMING else -1
+        holder = _NOWHERE
+        if self.lens.kind is ChangeKind.MAKE_ASYNC:
+            holder = around(mention, kind, inside_in(self.hover))
         start = mention.first if mention.is_variant else mention.start
         return Site(
             kind,
@@ -264,6 +272,8 @@ class _Reading:
             kind in BRANCHES and self._falls_back(),
             _word_at(mention.raw, column) if column >= 0 else "",
             max(column, 0),
+            holder.around,
+            holder.name,
         )
 
     def _use(self, mention: Mention) -> Use:
@@ -377,6 +387,8 @@ class _Reading:
         lines = self.lines if self.lens.mentioned(self.lines) else ()
         return next((hits[0][0] for line in lines if (hits := self.lens.find(line))), "")
 
+
+_NOWHERE: Final = Holder(Around.UNKNOWN)
 
 LINES_READ: Final = 20
 """Lines that are read of a snippet that is much longer than one should be."""

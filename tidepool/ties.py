@@ -6,6 +6,8 @@ a scorer looks, as the last line of what is known about the symbol there:
     via: `text` holds what `short_help` gives
 
 For whoever reads it, the change then amounts to one of that name: `meant(change, node)`.
+
+Which function holds a place is told likewise, where that decides: ``via: inside `async def main` ``.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ class How(StrEnum):
     TAKES = "takes"  # a function, the other one as the type of a parameter
     GIVES = "gives"  # a function, the other one as the type of what it returns
     GOES = "goes"  # a parameter, to the other one
+    CALLS = "calls"  # a function, the other one, and so does what that does
 
 
 @attrs.frozen
@@ -37,11 +40,13 @@ class Tie:
 
     Attributes:
         parameter: which parameter of a function takes what changes, or "".
+        to: the name it is tied to, as it was told, or "".
     """
 
     name: str
     how: How
     parameter: str = ""
+    to: str = attrs.field(default="", eq=False)
 
     def told(self, of: str) -> str:
         """The line that tells it.
@@ -60,8 +65,10 @@ _VERBS: Final[Mapping[How, str]] = {
     How.TAKES: "takes `{}`",
     How.GIVES: "gives `{}`",
     How.GOES: "goes to `{}`",
+    How.CALLS: "calls `{}`",
 }
-_TOLD: Final = re.compile(rf"(?:^|\n){MARK}`([^`\n]+)` ({'|'.join(How)}) [^\n]*?(?: for `(\w+)`)?$")
+_TOLD: Final = re.compile(rf"(?:^|\n){MARK}`([^`\n]+)` ({'|'.join(How)}) [^`\n]*`([^`\n]*)`[^`\n]*?(?: for `(\w+)`)?$")
+_INSIDE: Final = re.compile(rf"(?:^|\n){MARK}inside `([\w ]+)`(?:\n|$)")
 
 _LOOKS_TOLD: Final = re.compile(rf"^(?={MARK})", re.MULTILINE)
 
@@ -74,7 +81,7 @@ _AMOUNTS_TO: Final[Mapping[tuple[ChangeKind, How], ChangeKind]] = {
 
 
 def with_tie(said: str | None, tie: str) -> str | None:
-    """What is known about a symbol: what a server said, and the line that tells a tie, or either, or nothing.
+    """What is known about a symbol: what a server said, and the lines that tell a tie, or either, or nothing.
 
     A server quotes the codebase, which anyone may have written: a line there that looks like a tie is moved in.
     """
@@ -87,7 +94,18 @@ def tie_in(hover: str | None) -> Tie | None:
     if hover is None or MARK not in hover:
         return None
     found = _TOLD.search(hover)
-    return Tie(found[1], How(found[2]), found[3] or "") if found is not None else None
+    return Tie(found[1], How(found[2]), found[4] or "", found[3]) if found is not None else None
+
+
+def inside(head: str) -> str:
+    """The line that tells which function holds a place, by how that is defined: `async def main`."""
+    return f"{MARK}inside `{head}`"
+
+
+def inside_in(hover: str | None) -> str | None:
+    """How the function is defined that holds a place, where that is told."""
+    found = _INSIDE.search(hover) if hover is not None and MARK in hover else None
+    return found[1] if found is not None else None
 
 
 def meant(change: Change, node: NodeContext) -> Change:

@@ -74,6 +74,7 @@ FOLLOWED: Final[dict[ChangeKind, tuple[Relation, ...]]] = {
     ChangeKind.CHANGE_PARAMETER_TYPE: _SIGNATURE,
     ChangeKind.CHANGE_RETURN_TYPE: (Relation.OVERRIDE,),
     ChangeKind.MAKE_NULLABLE: (Relation.OVERRIDE,),
+    ChangeKind.MAKE_ASYNC: (Relation.OVERRIDE,),
     ChangeKind.ADD_FIELD: (Relation.SUBTYPE,),
     ChangeKind.REMOVE_FIELD: (),
     ChangeKind.RENAME_FIELD: (),
@@ -126,6 +127,30 @@ def trails(change: Change, symbol: Symbol, siblings: Iterable[Place], outline: S
 def follow_callers(function: Symbol, depth: int, tie: str = "") -> Trail:
     """The way from a function that the change carries on to."""
     return Trail(Relation.CALLER, _calls(function), f"the callers of {function.qualified_name}", depth, tie)
+
+
+def follow_mentions(function: Symbol, depth: int, tie: str) -> Trail:
+    """The way from a function that the change carries on to, to whoever is handed it as well."""
+    name = f"the references of {function.qualified_name}"
+    return Trail(Relation.CALLER, mentions_elsewhere(function.place), name, depth, tie)
+
+
+def mentions_in_turn(function: Symbol, depth: int) -> Eff[Following, tuple[Place, ...]]:
+    """Where a function is mentioned, and who calls it, and who calls that: whatever may follow when it becomes async.
+
+    Args:
+        depth: how many functions may lie in between.
+    """
+    found: dict[Place, None] = {}
+    known, level = {function.place}, [function.place]
+    for _ in range(depth + 1):
+        mentions = yield from each(mentions_elsewhere(place) for place in level)
+        found.update((place, None) for places in mentions for place in places)
+        calls = yield from each(callers(place) for place in level)
+        level = list(dict.fromkeys(call.caller.place for each_calls in calls for call in each_calls))
+        level = [place for place in level if place not in known]
+        known.update(level)
+    return tuple(found)
 
 
 def find_siblings(symbol: Symbol, outline: Iterable[Symbol]) -> Eff[Following, tuple[Place, ...]]:

@@ -33,9 +33,10 @@ from tidepool.edit import hypothetical
 from tidepool.eff import AsyncHandler, run_async
 from tidepool.effects.lsp import Lsp, Place, SymbolKind, implementations, references
 from tidepool.errors import ConfigError, InterpreterError
+from tidepool.explore import DEPTH
 from tidepool.kinds import GONE_KINDS, NAMING_KINDS
 from tidepool.metrics import FIRST_ROWS
-from tidepool.trails import descendants
+from tidepool.trails import descendants, mentions_in_turn
 
 DONE: Final = 0
 USAGE: Final = 2
@@ -217,8 +218,8 @@ class _Maker:
     async def further(self, candidate: Candidate) -> list[Spot]:
         """What has to follow though no checker says so.
 
-        That is every mention of what is gone, `__all__` included, the overrides of a method that goes, and the classes
-        that have to implement a new abstract method.
+        That is every mention of what is gone, `__all__` included, the overrides of a method that goes, the callers that
+        have to become asynchronous in turn, and the classes that have to implement a new abstract method.
         """
         kind, symbol = candidate.change.kind, candidate.symbol
         places: list[Place] = []
@@ -229,6 +230,10 @@ class _Maker:
             listed = self.sources.exporting(symbol.name, sorted({place.path for place in places}))
         if kind in NAMING_KINDS and symbol.kind in (SymbolKind.METHOD, SymbolKind.PROPERTY):
             places += await run_async(implementations(symbol.place), self.server)
+        if kind is ChangeKind.MAKE_ASYNC:
+            places += await run_async(mentions_in_turn(symbol, DEPTH), self.server)
+            if symbol.kind is SymbolKind.METHOD:
+                places += await run_async(implementations(symbol.place), self.server)
         if kind is ChangeKind.ADD_ABSTRACT_METHOD:
             places += await run_async(descendants(symbol), self.server)
         return [*listed, *(Spot(place.path, place.line) for place in places)]

@@ -17,6 +17,7 @@ examples:
   semantic-scout "What breaks if I add a variant to LLMKind?" --tag Exhaustive --tag PatternMatch
   semantic-scout "Is it safe to rename `Session.get` to `fetch`?" --root ../shop --format json
   semantic-scout "What if parse_price returned None?" --budget 100 --scorer hybrid
+  semantic-scout --gen-training 10000 --root ../shop --root ../bank > dataset.json
 
 Flags can be set for good in ~/.config/tidepool/tidepool.toml and by variables such as TIDEPOOL_BUDGET.
 
@@ -30,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and answer its exit code."""
     parser = _parser()
     arguments, left = parser.parse_known_args(argv)
+    if wrong := _wrong(arguments):
+        parser.error(wrong)
     if left and not left[0].startswith("-"):
         parser.error("the question is to be one argument: put the question in quotes")
     if left:
@@ -38,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # itself, and once more through everything at exit, takes a quarter of this process's time.
     gc.set_threshold(100_000, 20, 20)
     try:
-        return _ask(arguments)
+        return _ask(arguments) if arguments.gen_training is None else _generate(arguments)
     except KeyboardInterrupt:  # before the command was set up to end in order: it has started nothing yet
         return 130
     finally:
@@ -51,13 +54,54 @@ def _ask(arguments: argparse.Namespace) -> int:
     return ask(
         Request(
             question=arguments.question,
-            root=arguments.root,
+            root=arguments.root[0] if arguments.root else Path(),
             flags={key.name: getattr(arguments, key.name) for key in SETTINGS},
             examples=arguments.examples,
             record=arguments.record,
             replay=arguments.replay,
         )
     )
+
+
+def _generate(arguments: argparse.Namespace) -> int:
+    from interpreters.edge.dataset.generate import Wanted, generate
+    from tidepool.training.labels import Labels
+
+    return generate(
+        Wanted(
+            examples=arguments.gen_training,
+            roots=tuple(arguments.root or [Path()]),
+            labels=Labels(arguments.labels or Labels.MIXED),
+            seed=arguments.seed or 0,
+            flags={name: getattr(arguments, name) for name in GENERATING},
+        )
+    )
+
+
+GENERATING: Final = ("timeout_s", "server", "python")
+"""The settings that matter where examples are made; the others are of a question."""
+
+LABELS: Final = ("heuristic", "oracle", "history", "mixed")
+
+
+def _wrong(arguments: argparse.Namespace) -> str:
+    """What is wrong with the flags together, or ""."""
+    if arguments.gen_training is None:
+        if arguments.question is None:
+            return "there is no question: ask what breaks if you change something, or say --gen-training N"
+        if len(arguments.root or ()) > 1:
+            return "a question is about one codebase: name one --root"
+        return "--labels and --seed go with --gen-training" if arguments.labels or arguments.seed is not None else ""
+    if arguments.question is not None:
+        return "--gen-training makes its own questions: leave out the question, or --gen-training"
+    others = [key.flag.split()[0] for key in SETTINGS if key.name not in GENERATING]
+    given = [flag for flag in (*others, "--examples", "--record", "--replay") if _is_given(arguments, flag)]
+    return f"{given[0]} does not go with --gen-training" if given else ""
+
+
+def _is_given(arguments: argparse.Namespace, flag: str) -> bool:
+    names = {key.flag.split()[0]: key.name for key in SETTINGS}
+    return getattr(arguments, names.get(flag, flag.strip("-"))) not in (None, False)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,14 +113,30 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("question", metavar="QUESTION", type=_question, help="what you are about to change; `name` marks a name")
-    add("--root", metavar="PATH", type=Path, default=Path(), help="the codebase (default: the current folder)")
+    add(
+        "question",
+        metavar="QUESTION",
+        nargs="?",
+        type=_question,
+        help="what you are about to change; `name` marks a name",
+    )
+    add(
+        "--root",
+        metavar="PATH",
+        type=Path,
+        action="append",
+        help="the codebase (default: the current folder); may be repeated with --gen-training",
+    )
     for key in SETTINGS:
         _add_flag(parser, key)
     add("--examples", action="store_true", help="include a training example for every rated place in the json")
     tape = parser.add_mutually_exclusive_group()
     tape.add_argument("--record", metavar="FILE", type=Path, help="keep all that is asked and answered in a file")
     tape.add_argument("--replay", metavar="FILE", type=Path, help="answer from such a file, and from nothing else")
+    training = parser.add_argument_group("training data")
+    training.add_argument("--gen-training", metavar="N", type=_count, help="print N training examples as a JSON array")
+    training.add_argument("--labels", choices=LABELS, help="who labels them (default: mixed)")
+    training.add_argument("--seed", metavar="S", type=_count, help="chooses the questions (default: 0)")
     add("--version", action=_Version, nargs=0, help="print the version and exit")
     return parser
 
@@ -114,6 +174,12 @@ class _Version(argparse.Action):
 
         print("semantic-scout", version("semantic-scout"))
         parser.exit()
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from 0 to 999999999")
+    return int(text)
 
 
 def _question(text: str) -> str:

@@ -30,8 +30,11 @@ class Command(NamedTuple):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and answer its exit code."""
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
     try:
+        if words[:1] == ["dataset"]:
+            return _dataset(words[1:])
+        arguments = _parser().parse_args(words)
         return COMMANDS[arguments.command].run(arguments)
     except KeyboardInterrupt:  # before the command was set up to end in order
         return 130
@@ -47,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    subparsers.add_parser("dataset", help="make, check and correct sets of training examples")  # parsed apart
     for name, command in COMMANDS.items():
         one = subparsers.add_parser(
             name,
@@ -58,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
         )
         command.add_flags(one)
     return parser
+
+
+def _dataset(words: Sequence[str]) -> int:
+    from interpreters.edge.dataset.cli import main
+
+    return main(words)
 
 
 def _serve_flags(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ import sys
 import answer
 import client
 import effects
+import harvest
 import scoring
 import serving
 import startup
@@ -20,6 +21,7 @@ BENCHMARKS = {
     "serving": serving.main,
     "client": client.main,
     "what_if": what_if.main,
+    "harvest": harvest.main,
 }
 
 

@@ -37,10 +37,10 @@ def main() -> bool:
     with tempfile.TemporaryDirectory() as folder:
         root = sources(Path(folder))
         for question in QUESTIONS:
-            environment, messages = _record(Path(folder), root, question)
+            environment, messages = record(Path(folder), _command(root, question))
             whole, bare = [], []
             for _ in range(RUNS):  # interleaved, so that a noisy neighbour is everybody's
-                bare.append(_bare(messages, root, environment))
+                bare.append(bare_s(messages, root, environment))
                 whole.append(_whole(root, question))
             all_whole_s += min(whole)
             all_bare_s += min(bare)
@@ -67,16 +67,16 @@ def _command(root: Path, question: str) -> list[str]:
 
 def _whole(root: Path, question: str) -> float:
     started = time.perf_counter()
-    subprocess.run(_command(root, question), check=True, stdout=subprocess.DEVNULL, env=_with_bytecode())
+    subprocess.run(_command(root, question), check=True, stdout=subprocess.DEVNULL, env=with_bytecode())
     return time.perf_counter() - started
 
 
-def _with_bytecode() -> dict[str, str]:
+def with_bytecode() -> dict[str, str]:
     """This environment, in which Python keeps what it has compiled, as it does unless told otherwise."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
-def _record(folder: Path, root: Path, question: str) -> tuple[dict[str, str], list[tuple[str, bytes]]]:
+def record(folder: Path, command: list[str]) -> tuple[dict[str, str], list[tuple[str, bytes]]]:
     """The server's environment, and every message of one run in order: `c` from the client, `s` from the server."""
     log = folder / "messages"
     log.unlink(missing_ok=True)
@@ -84,10 +84,8 @@ def _record(folder: Path, root: Path, question: str) -> tuple[dict[str, str], li
     config.parent.mkdir(parents=True, exist_ok=True)
     proxy = [sys.executable, str(Path(__file__).with_name("proxy.py")), str(log)]
     config.write_text(f'[servers.proxy]\nlike = "ty"\ncommand = {json.dumps([*proxy, *_server()])}\n')
-    environment = {**_with_bytecode(), "XDG_CONFIG_HOME": str(folder / "config")}
-    subprocess.run(
-        [*_command(root, question), "--server", "proxy"], check=True, stdout=subprocess.DEVNULL, env=environment
-    )
+    environment = {**with_bytecode(), "XDG_CONFIG_HOME": str(folder / "config")}
+    subprocess.run([*command, "--server", "proxy"], check=True, stdout=subprocess.DEVNULL, env=environment)
     with log.open("rb") as lines:
         (_, started_in), *messages = [(line[:1].decode(), line[2:].rstrip(b"\n")) for line in lines]
         return json.loads(started_in), messages
@@ -97,7 +95,8 @@ def _server() -> list[str]:
     return [str(Path(sys.executable).with_name("ty")), "server"]
 
 
-def _bare(messages: list[tuple[str, bytes]], root: Path, environment: dict[str, str]) -> float:
+def bare_s(messages: list[tuple[str, bytes]], root: Path, environment: dict[str, str]) -> float:
+    """How long the same messages take, sent by a program that does nothing else."""
     started = time.perf_counter()
     server = subprocess.Popen(
         _server(),

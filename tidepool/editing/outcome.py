@@ -99,17 +99,18 @@ def _wrappers(text: Text, place: Definition) -> Mapping[str, int]:
     """What a caller takes away from what the function says to return."""
     if _yields_to_caller(text, place):
         return YIELDING
-    return {} if _is_async(place.node) else AWAITABLES
+    return {} if is_async(place.node) else AWAITABLES
 
 
-def _is_async(function: Node) -> bool:
+def is_async(function: Node) -> bool:
+    """Whether a function is a coroutine function, or an asynchronous generator."""
     return function.children[0].type == "async"
 
 
 def _yields_to_caller(text: Text, place: Definition) -> bool:
     """Whether a function yields once, to who calls it by way of its decorator."""
     names = {last_name(text, node) for node in decorators(place.node)}
-    return bool(names & _YIELDS_TO_CALLER) and _has_own(text, place.node, "yield")
+    return bool(names & _YIELDS_TO_CALLER) and has_own(text, place.node, "yield")
 
 
 def _annotated(text: Text, places: list[Definition], new: Type) -> list[Cut]:
@@ -118,7 +119,7 @@ def _annotated(text: Text, places: list[Definition], new: Type) -> list[Cut]:
     for place in places:
         name = new.name
         if _yields_to_caller(text, place):
-            kind = "AsyncGenerator" if _is_async(place.node) else "Generator"
+            kind = "AsyncGenerator" if is_async(place.node) else "Generator"
             alias = text.fresh(f"_{kind}")
             sends = f"{name}, None" if kind == "AsyncGenerator" else f"{name}, None, None"
             name = f'"{alias}[{sends}]"'.replace(new.name, new.name.strip('"'))
@@ -133,10 +134,10 @@ def _returns_something(text: Text, function: Node) -> bool:
     body = [each for each in statements(child(function, "body")) if not is_string(each)]
     if all(each.type in ("pass_statement", "raise_statement") or text.of(each) == "..." for each in body):
         return True
-    return _has_own(text, function, "return") or _has_own(text, function, "yield")
+    return has_own(text, function, "return") or has_own(text, function, "yield")
 
 
-def _has_own(text: Text, function: Node, word: str) -> bool:
+def has_own(text: Text, function: Node, word: str) -> bool:
     """Whether a function itself, and no other inside of it, returns or yields a value."""
     body = child(function, "body")
     for node in text.words(word, body):

@@ -81,7 +81,7 @@ def functions(text: Text, found: Definition) -> list[Function]:
     callables = [function for function in read if function is not None]
     if not callables:
         raise Refusal("it is no function that is written here")
-    if found.is_function and any(_is_property(text, node) for node in decorators(found.node)):
+    if found.is_function and any(is_property(text, node) for node in decorators(found.node)):
         raise Refusal("a property has no parameters")
     return callables
 
@@ -95,7 +95,8 @@ def makers(text: Text, owner: Node) -> list[Function]:
     return []
 
 
-def _is_property(text: Text, decorator: Node) -> bool:
+def is_property(text: Text, decorator: Node) -> bool:
+    """Whether a decorator makes a property of a method, or belongs to one."""
     return last_name(text, decorator) in ("property", "cached_property", "setter", "getter", "deleter")
 
 

@@ -126,6 +126,17 @@ MEANINGS: Final[dict[str, tuple[tuple[str, ChangeKind], ...]]] = {
         ("to-function", ChangeKind.CHANGE_PARAMETER_TYPE),
         ("inside", ChangeKind.MAKE_NULLABLE),
     ),
+    "make async": (
+        ("parameter", ChangeKind.CHANGE_PARAMETER_TYPE),
+        ("field", ChangeKind.CHANGE_RETURN_TYPE),
+        ("return", ChangeKind.CHANGE_RETURN_TYPE),
+        ("variant", ChangeKind.CHANGE_BEHAVIOUR),
+        ("alias", ChangeKind.CHANGE_ALIAS),
+        ("method", ChangeKind.MAKE_ASYNC),
+        ("call", ChangeKind.MAKE_ASYNC),
+        ("Class", ChangeKind.CHANGE_BEHAVIOUR),
+        ("", ChangeKind.MAKE_ASYNC),
+    ),
     "return none": (("", ChangeKind.MAKE_NULLABLE),),
     "return": (("", ChangeKind.CHANGE_RETURN_TYPE),),
     "retype": (

@@ -101,12 +101,27 @@ def letters(sorts: str) -> str:
 @cache  # compiled when it is first needed: most commands ask nothing
 def _phrases() -> re.Pattern[str]:
     macros = {name: letters(sorts) for name, sorts in _MACROS.items()}
+    for name in ("LIKE", "SUCH", "LIKEWISE"):
+        macros[name] = f"(?:{macros[name]}|{_asynchronous(macros['KIND'])})"
     # An unknown word is a name if no name follows: of "to track totals" neither is the name of a function.
     macros["ONE"] = f"(?:{macros['ANY']}|{letters('word')}(?!{_ARTICLE}?{letters('word|name|opening|quoted')}))"
     macros["END"] = f"(?!{letters('possessive|parameter|field|variant')})"
     source = f"(?P<a_part>{_PART})|(?P<a_return>{_RETURN})|(?P<a_name>{_THING})"
     source = re.sub(r"(?<!P)<([a-z|]+)>", lambda found: letters(found[1]), source)
     return re.compile(re.sub(r"[A-Z]{2,}", lambda found: macros[found[0]], source), re.VERBOSE)
+
+
+def _asynchronous(kind: str) -> str:
+    """`async` where it belongs to a name: in "the async method f", but not in "f becomes async" or "f as an async one".
+
+    Args:
+        kind: the expression for a word for what has a name.
+    """
+    word, article, name, to = (letters(sorts) for sorts in ("asynchronous", "article", "name|quoted", "to"))
+    told = letters("name|quoted|word|it|this|be|get|as|to")
+    unlike_told = f"(?<!{told})(?<!{told}{article}){word}"
+    added_to = f"(?:(?<={to})|(?<={to}{article})){word}(?={kind}{{1,2}}{letters('word')})"
+    return f"(?:{unlike_told}|{added_to}|{word}(?={kind}{{0,2}}{name}))"
 
 
 class Sentence:

@@ -84,6 +84,12 @@ TELLING: Final = Table(
         ("rename", "call|label NAME NEW instead of THING"),
         ("rename", "call|label THING ANOTHER"),
         ("rename", "THING be|get to? be? call|called|label NEW"),
+        ("make async", "make|change|move THING out? to? be? as? asynchronous"),
+        ("make async", "THING have? to? be|get to? be? make|change|move? to? be? as? asynchronous"),
+        ("make async", "THING have? to? be|get await"),
+        ("make async", "have to? await THING"),
+        ("make async", "make|change RECEIVER out? to? be? as? asynchronous"),
+        ("make async", "add asynchronous adjective? to|in THING"),
         ("move", "move of? THING out? of|from OWNER out? to NEW"),
         ("move", "THING be|get? to? be? move out? of|from OWNER out? to NEW"),
         ("move", "move of? THING out? to|in NEW"),
@@ -102,6 +108,7 @@ TELLING: Final = Table(
         ("add abstract", "OWNER have|get more? abstract method|field?"),
         ("make abstract", "OWNER take MEMBER to? be? implement"),
         ("make abstract", "implement MEMBER in subclass of OWNER"),
+        ("behave", "remove asynchronous of|from|in|to THING"),
         ("return", "OWNER be|have? to? not|stop return TYPE? or? none"),
         ("return none", "OWNER be? to? return|give out? or? TYPE? or? none"),
         ("return none", "return TYPE? or? none from|in|of OWNER"),
@@ -114,7 +121,7 @@ TELLING: Final = Table(
         ("make none", "PART be none"),
         ("be none", "THING be none"),
         ("return none", "CODE ... return TYPE? or? none"),
-        ("return", "return builtin from|in|of OWNER"),
+        ("return", "return builtin|asynchronous from|in|of OWNER"),
         ("return", "OWNER to? return|give out? TYPE"),
         ("return", "OWNER return ... instead"),
         ("return", "what OWNER return"),
@@ -132,7 +139,7 @@ TELLING: Final = Table(
         ("change", "PARAMETER builtin|quoted|none to TYPE"),
         ("retype", "make|change THING from? builtin"),
         ("accept", "OWNER to? take TYPE instead"),
-        ("accept", "OWNER to? take more? builtin|none|quoted|alias"),
+        ("accept", "OWNER to? take more? builtin|asynchronous|none|quoted|alias"),
         ("take", "OWNER to? take THING"),
         ("accept", "OWNER to? take TYPE"),
         ("signature", "signature of OWNER"),
@@ -167,6 +174,9 @@ MENTIONING: Final = Table(
         ("change", "THING be|get? change|widen|make"),
         ("behave", "what THING"),
         ("behave", "use of? THING"),
+        ("behave", "await THING"),
+        ("behave", "THING be|get not asynchronous"),
+        ("behave", "be THING asynchronous"),
         ("behave", "THING be? use"),
         ("behave", "call to? THING"),
         ("behave", "THING be? call"),
@@ -197,10 +207,10 @@ _ROLES: Final = {
     "ANOTHER": ("new", "NAME|word"),
     "SAME": ("same", "method|enum|protocol|alias|kind|module"),
 }
-_OTHERS: Final = {"TYPE": "NAME|builtin|quoted|none"}
+_OTHERS: Final = {"TYPE": "NAME|builtin|asynchronous|quoted|none"}
 _ANY_WORD: Final = {"NEW": "new", "WORD": "word", "HOLDER": "owner"}
 _NO_NAME: Final = (
-    "we|if|what|or|as|filler|proper|noise|outcome|more|it|this|to|of|in|from|with|out|be|have|not|comma|end|asks|possessive|instead"
+    "we|if|what|or|as|asynchronous|filler|proper|noise|outcome|more|it|this|to|of|in|from|with|out|be|have|not|comma|end|asks|possessive|instead"
     "|method|kind|enum|protocol|alias|module"
 )
 _UNTELLING: Final = frozenset(("to", "of", "in", "from", "be", "get", "with", "as"))

@@ -23,7 +23,10 @@ _PART_OF: Final = _phrase(rf"\b(?:remove|delete|drop|rename)\s+(?:the\s+)?{_PART
 _ADDED_TO: Final = _phrase(
     rf"\badd\s+(?:\w+\s+){{0,3}}{_PART}\s+(optional|required|mandatory|compulsory)(?=\s+(?:to|{_OF})\b)"
 )
+_ASYNC: Final = r"(?:an?\s+)?(?:async|asynchronous|coroutine|awaitable)\b"
 _SLOTS: Final = (
+    _phrase(rf"\b(?:if|when)\s+{_NOUN}{_WORD}\s+(?:is|was|were|becomes?|became|gets|got)\s+{_ASYNC}"),
+    _phrase(rf"\b(?:mak|turn|convert|mark)(?:e|ing)?\s+{_NOUN}{_WORD}\s+(?:(?:as|be|into|to)\s+)?{_ASYNC}"),
     _phrase(rf"\b(?:if|when)\s+{_NOUN}{_WORD}\s+(?:returns?|returned|raises?|raised)\b"),
     _phrase(rf"\b(?:rename|remove|delete|drop|move)\s+{_NOUN}{_WORD}\s*(?:[?.!]|\bto\b|$)"),
     _phrase(rf"\b(?:to|{_OF})\s+{_NOUN}{_WORD}\s*[?.!]*\s*$"),

@@ -35,6 +35,7 @@ _VERBS: Final = {
     "raise": "raise crash fail / throw throws threw thrown throwing",
     "use": "use depend reference import consume invoke inherit construct instantiate mention"
     " / rely relies relied relying",
+    "await": "await",
     "implement": "implement / override overrides overriding overrode overridden",
     "stop": "stop* cease",
     "default": "default",
@@ -69,14 +70,15 @@ _WORDS: Final = {
     "more": "more new another extra additional further fresh",
     "adjective": "required mandatory keyword keyword-only kw-only positional positional-only trailing leading nested"
     " private public protected internal static boolean integer numeric unused redundant legacy typed untyped computed"
-    " derived readonly read-only non-optional non-nullable async asynchronous generic variadic cached frozen"
+    " derived readonly read-only non-optional non-nullable generic variadic cached frozen"
     " instance top-level module-level whole entire compulsory synchronous immutable mutable hashable final keyworded"
     " old first second third last next base parent",
     "abstract": "abstract abstractmethod abstractproperty virtual",
+    "asynchronous": "async asynchronous asynchronously async-def coroutine coroutines awaitable awaitables await-able",
     "none": "none null nil nullable optional nothing undefined",
     "builtin": "int str float bool bytes list dict tuple set frozenset object complex callable iterable iterator"
-    " sequence mapping generator awaitable string number dictionary lists dicts tuples"
-    " strings ints floats bools coroutine void iterables generators",
+    " sequence mapping generator string number dictionary lists dicts tuples"
+    " strings ints floats bools void iterables generators",
     "not": "not never no without cannot",
     "instead": "instead rather",
     "safe": "safe okay ok fine harmless dangerous risky possible unsafe",
@@ -143,6 +145,7 @@ COMPOUNDS: Final = {
     ("keyword", "only"): "adjective",
     ("positional", "only"): "adjective",
     ("no", "one"): "we",
+    ("async", "def"): "asynchronous",
     ("as", "well"): "light",
     ("set", "of"): "light",
     ("about", "to"): "light",
@@ -175,7 +178,8 @@ SORTS: Final = {letter: sort for sort, letter in LETTERS.items()}
 
 _THINGS: Final = tuple(sort for sort in _NOUNS if sort not in _VERBS)
 NOUN_LETTERS: Final = frozenset(
-    LETTERS[sort] for sort in (*_THINGS, "default", "label", "use", "adjective", "noise", "outcome", "acronym")
+    LETTERS[sort]
+    for sort in (*_THINGS, "default", "label", "use", "adjective", "asynchronous", "noise", "outcome", "acronym")
 )
 """Sorts whose words, written with a capital, may well be the name of a class."""
 

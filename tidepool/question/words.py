@@ -101,6 +101,9 @@ _NAMED: Final = frozenset(
 _BEHIND_A_NAME: Final = frozenset(
     LETTERS[sort] for sort in ("of", "in", "from", "to", "be", "end", "asks", "comma", "proper", "possessive")
 )
+_KEYWORDS: Final = frozenset({"async", "await"})
+"""Words of the language that a question quotes: no name, even in backticks."""
+
 _CAN_BE_NAMES: Final = _VERBS | NOUN_LETTERS | {_FILLER}
 _GREETING: Final = frozenset(LETTERS[sort] for sort in ("proper", "filler", "noise", "comma", "we", "article", "it"))
 _PREPOSITIONS: Final = frozenset(LETTERS[sort] for sort in ("of", "in", "from", "to"))
@@ -257,8 +260,8 @@ def _expression(written: str) -> Mention:
         return Mention(written, _NONE, written)
     if name in TYPES:
         return Mention(written, _QUOTED if name == written else _BUILTIN, written)
-    if LETTER_OF.get(name) == _ABSTRACT:
-        return Mention(written, _ABSTRACT, written)
+    if LETTER_OF.get(name) == _ABSTRACT or name in _KEYWORDS:
+        return Mention(written, LETTER_OF[name], written)
     return _named(written)
 
 

@@ -55,6 +55,11 @@ def without_text(code: str) -> str:
     return _LITERAL.sub(_without, code)
 
 
+def file_without_text(source: str) -> str:
+    """The same of a whole file, which starts in no string."""
+    return _LITERAL.sub(_without, source)
+
+
 def _without(literal: re.Match[str]) -> str:
     text = literal[0]
     if text[0] == "#":

@@ -36,7 +36,7 @@ class Passing(StrEnum):
 
 def use_of(mention: Mention) -> Use:
     """What becomes of the value that a call returns or an attribute holds."""
-    tail = _tail(mention)
+    tail = tail_of(mention)
     before = mention.before.rstrip()
     if before.endswith("await"):
         before = before[: -len("await")].rstrip()
@@ -47,7 +47,7 @@ def use_of(mention: Mention) -> Use:
     return _by_tail(tail) or _by_word(before) or _by_sign(before, mention) or _by_bracket(mention, before)
 
 
-def _tail(mention: Mention) -> str:
+def tail_of(mention: Mention) -> str:
     """What follows the whole call, or the name where it is not called, up to the end of its line."""
     after = mention.after
     if not after.startswith("("):

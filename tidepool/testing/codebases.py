@@ -48,6 +48,10 @@ QUESTIONS: Final[Mapping[ChangeKind, tuple[str, ...]]] = {
         "What breaks if `{function}` may return None?",
         "What breaks if `{base}.{method}` may return None?",
     ),
+    ChangeKind.MAKE_ASYNC: (
+        "What breaks if I make {function} async?",
+        "What breaks if {base}.{method} becomes a coroutine?",
+    ),
     ChangeKind.ADD_FIELD: ("What breaks if I add a field size to {base}?",),
     ChangeKind.REMOVE_FIELD: (
         "What breaks if I remove the field {field} from {base}?",

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias, get_args
 import attrs
 from returns.result import Failure, Success
 
-from tidepool.change import read_change
+from tidepool.change import ChangeKind, read_change
 from tidepool.domain import Pointer, Rubric, ScoutQuery, ScoutResponse, Status, Verdict
 from tidepool.effects.gemma import RateNode
 from tidepool.effects.lsp import Lsp, References, Source, Unseen, WhatIf
@@ -220,7 +220,8 @@ def _is_of(pointer: Pointer, scored: Rubric | None, run: Run) -> bool:
 
 def verified_means_checked(run: Run) -> str | None:
     """What calls itself verified is where a checker said that something is newly wrong; it is asked only on request."""
-    asked = [op for op in run.asked if type(op) in (Source, WhatIf)]
+    reads = read_change(run.query.context).kind is ChangeKind.MAKE_ASYNC  # the files, for what is async in them
+    asked = [op for op in run.asked if type(op) is WhatIf or (type(op) is Source and not reads)]
     if asked and not run.query.verify:
         return f"nobody wanted the change to be checked, and {type(asked[0]).__name__} was asked"
     found = run.found_wrong

@@ -36,7 +36,7 @@ times = st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.just(
 rubrics = st.builds(Rubric, one_to_five, one_to_five, one_to_five, texts)
 queries = st.builds(QueryContext, texts, tags)
 nodes = st.builds(NodeContext, locations, st.none() | texts, texts)
-provenances = st.builds(Provenance, *[st.none() | texts] * 6)
+provenances = st.builds(Provenance, *[st.none() | texts] * 7)
 examples = st.builds(TrainingExample, queries, nodes, rubrics, times, st.none() | provenances)
 scout_queries = st.builds(ScoutQuery, texts, tags, counts, st.booleans())
 pointers = st.builds(

@@ -1,0 +1,1 @@
+"""Training data on disk: codebases in, sharded examples out."""
