@@ -14,9 +14,9 @@ from pathlib import Path
 
 import answer
 
-EXAMPLES = 1_000
+EXAMPLES = 500
 TARGET = 1.3
-RUNS = 3
+RUNS = 2
 
 
 def main() -> bool:

@@ -184,8 +184,10 @@ class Questions:
     def _question(self, asked: Asked, one: Candidate, stratum: Stratum) -> Question | None:
         seed = f"{self.seed} {stratum} {asked} {one.symbol.place.location}"
         change = self._change(asked, one, seed)
-        made = change and phrase(change, phrasings(asked, seed), (stratum,) if stratum else ())
-        return Question(asked, change, made.query, made.phrasing, one.symbol.place.path) if change and made else None
+        if change is None:
+            return None
+        made = phrase(change, phrasings(asked, seed), (stratum,) if stratum else ())
+        return made and Question(asked, change, made.query, made.phrasing, one.symbol.place.path)
 
     def _change(self, asked: Asked, one: Candidate, seed: str) -> Change | None:
         if isinstance(asked, Lookup):

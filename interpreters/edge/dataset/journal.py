@@ -6,7 +6,7 @@ A line is written whole or is cut off by whoever opens the journal next, and is 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -69,7 +69,7 @@ class Journal:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Journal]:
+def opened(path: Path) -> Generator[Journal]:
     """Open a journal to add to it; what a kill has left of a last line is cut off.
 
     Raises:

@@ -6,7 +6,7 @@ It stands beside the set, so that the set itself appears whole, at the end. One 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
@@ -93,7 +93,7 @@ def _fetch(origin: Origin, commit: str, folder: Path) -> None:
 
 
 @contextmanager
-def working(out: Path) -> Iterator[Work]:
+def working(out: Path) -> Generator[Work]:
     """The folder in which the set at `out` is built; nobody else builds it meanwhile.
 
     Raises:

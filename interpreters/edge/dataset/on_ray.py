@@ -41,10 +41,11 @@ def on_ray(jobs: int) -> Engine:
         if not ray.is_initialized():
             ray.init(num_cpus=jobs, include_dashboard=False, log_to_driver=False)
         task: Any = ray.remote(max_retries=1)(played)
-        waiting = [task.remote(part) for part in parts]
+        waiting: list[Any] = [task.remote(part) for part in parts]
         while waiting:
             (done, *_), waiting = await asyncio.to_thread(ray.wait, waiting, num_returns=1)
-            for line in await asyncio.to_thread(ray.get, done):
+            lines: Any = await asyncio.to_thread(ray.get, done)
+            for line in lines:
                 heard(line)
 
     return engine
