@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ def on_ray(jobs: int) -> Engine:
     """
     if find_spec("ray") is None:
         raise ConfigError("ray cannot be imported: install the extra, `semantic-scout[ray]`, or leave out --engine")
-    import ray
+    ray: Any = import_module("ray")
 
     def played(job: Job) -> list[Line]:
         lines: list[Line] = []
@@ -40,11 +41,11 @@ def on_ray(jobs: int) -> Engine:
     async def engine(parts: Sequence[Job], heard: Heard) -> None:
         if not ray.is_initialized():
             ray.init(num_cpus=jobs, include_dashboard=False, log_to_driver=False)
-        task: Any = ray.remote(max_retries=1)(played)
+        task = ray.remote(max_retries=1)(played)
         waiting: list[Any] = [task.remote(part) for part in parts]
         while waiting:
             (done, *_), waiting = await asyncio.to_thread(ray.wait, waiting, num_returns=1)
-            lines: Any = await asyncio.to_thread(ray.get, done)
+            lines = await asyncio.to_thread(ray.get, done)
             for line in lines:
                 heard(line)
 
