@@ -69,6 +69,10 @@ class Sources:
 
     files: Mapping[str, str] = attrs.field(eq=False, repr=False)
 
+    def parse(self) -> None:
+        """Find the definitions now, and not when they are first needed."""
+        _ = self.by_path
+
     @cached_property
     def by_path(self) -> dict[str, tuple[Defined, ...]]:
         """The definitions of each file that can be parsed; of overloads, the function alone."""

@@ -88,7 +88,7 @@ def _wrong(arguments: argparse.Namespace) -> str:
     """What is wrong with the flags together, or ""."""
     if arguments.gen_training is None:
         if arguments.question is None:
-            return "there is no question: ask what breaks if you change something, or say --gen-training N"
+            return "there is no QUESTION: ask what breaks if you change something, or say --gen-training N"
         if len(arguments.root or ()) > 1:
             return "a question is about one codebase: name one --root"
         return "--labels and --seed go with --gen-training" if arguments.labels or arguments.seed is not None else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import resource
 import sys
 import time
 from collections import Counter
@@ -240,10 +241,29 @@ class _Build:
             programs={str(origin.name): origin.program for origin in self.plan.spec.codebase if origin.program},
             left_out=left_out,
             limits=tuple(f"{one.name} was given up: {why}." for one, why in given_up if why),
-            sections={"The rules and the compiler": in_markdown(agreement)} if agreement.all.places else {},
+            sections={
+                "What it took": _cost(self.made, seconds),
+                **({"The rules and the compiler": in_markdown(agreement)} if agreement.all.places else {}),
+            },
             made_at=datetime.now(UTC).strftime("%Y-%m-%d"),
             seconds=seconds,
         )
+
+
+def _cost(made: int, seconds: float) -> str:
+    """What the part of the build that was done in one go took, in Markdown."""
+    own, servers = (resource.getrusage(whose).ru_maxrss / KIB_A_MIB for whose in _WHOSE)
+    return (
+        f"{made:,} examples were harvested in {seconds:,.0f} s, {made / seconds * 3600:,.0f} an hour, if the build was"
+        f" not begun before. At most {own:,.0f} MiB of memory were this process's, and {servers:,.0f} MiB the largest"
+        " language server's."
+    )
+
+
+KIB_A_MIB: Final = 1024 if sys.platform != "darwin" else 1024 * 1024
+"""`ru_maxrss` counts KiB, and bytes on macOS."""
+
+_WHOSE: Final = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
 def _count(file: Path) -> int:

@@ -8,7 +8,6 @@ The order of the questions depends on the sources and the seed alone.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -71,13 +70,6 @@ def read_sources(root: Path) -> Sources:
     return Sources(files)
 
 
-def _parsed(root: Path) -> Sources:
-    """The sources, parsed."""
-    sources = read_sources(root)
-    _ = sources.by_path
-    return sources
-
-
 @asynccontextmanager
 async def open_harvest(codebase: Codebase, settings: Settings, *, labels: Labels, seed: int) -> AsyncGenerator[Harvest]:
     """Start the codebase's language server, and end it when the block ends.
@@ -93,15 +85,16 @@ async def open_harvest(codebase: Codebase, settings: Settings, *, labels: Labels
     if not isinstance(server, Server):
         raise ConfigError(f"{server.name} is a recording, and a recording answers one question: name a language server")
     root = check_root(codebase.root, PYTHON)
-    sources = asyncio.create_task(asyncio.to_thread(_parsed, root))  # while the server reads the codebase too
+    sources = read_sources(root)
     async with open_session(
         root,
         server,
         python=settings.python,
         request_timeout_s=settings.timeout_s,
         start_timeout_s=settings.timeout_s,
+        meanwhile=sources.parse,  # not in a thread: in Python 3.11, two that parse at once may fail
     ) as session:
-        yield Harvest(codebase, Questions(await sources, seed), labels, language_server(session))
+        yield Harvest(codebase, Questions(sources, seed), labels, language_server(session))
 
 
 @attrs.define(eq=False)

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import threading
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 import attrs
 
@@ -59,6 +60,23 @@ BUDGET: Final = 40
 """Places looked at for a question."""
 
 LANGUAGE: Final = "Python"
+
+
+_PARSING: Final = threading.Lock()
+"""Held where sources are parsed: in Python 3.11, a thread that does so while another one does may fail."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def _apart(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do in a thread what takes long and parses, while nobody else does."""
+
+    def alone() -> T:
+        with _PARSING:
+            return work(*args, **kwargs)
+
+    return await asyncio.to_thread(alone)
 
 
 @attrs.define
@@ -129,7 +147,7 @@ async def history(  # noqa: PLR0913 - what a repository is asked about, and who 
         newest = await asyncio.to_thread(opened.resolve, revision)
         commits = await asyncio.to_thread(opened.commits, newest, commits_looked_at)
         teller = _Teller(opened, commits, name, seed, licence, python, counts, clock or system_clock())
-        changes = await asyncio.to_thread(teller.changes)
+        changes = await _apart(teller.changes)
         for number, change in enumerate(shuffled(changes, f"{seed} {name}")):
             if number >= begin:
                 yield await teller.answered(change, number) or Answered(name, number, "", ())
@@ -192,7 +210,7 @@ class _Teller:
         with tempfile.TemporaryDirectory(prefix="tidepool-history-") as folder:
             root = Path(folder)
             texts = await asyncio.to_thread(self.repository.check_out, parent, root)
-            asked = await asyncio.to_thread(self._asked, change, texts)
+            asked = await _apart(self._asked, change, texts)
             if isinstance(asked, Passed):
                 self._pass(asked)
                 return None
@@ -200,7 +218,7 @@ class _Teller:
         if response is None or response.status in _UNANSWERED or not response.training_examples:
             self._pass(Passed.UNANSWERED)
             return None
-        evidence = await asyncio.to_thread(self._evidence, change, texts)
+        evidence = await _apart(self._evidence, change, texts)
         provenance = Provenance(
             self.name, parent, LANGUAGE, self.licence, str(Labels.HISTORY), str(asked.change.kind), None
         )

@@ -69,7 +69,7 @@ def _rank(arguments: argparse.Namespace) -> int:
     settings = read_settings(None, os.environ, {})
     names = list(dict.fromkeys(arguments.scorer or ["heuristic"]))
     for name in names:
-        _refuse_asking_a_codebase(name, settings)
+        refuse_asking_a_codebase(name, settings)
         check_scorer(name, settings)
     examples = (example for _, example in read_examples(arguments.data, arguments.split or SPLITS))
     with asyncio.Runner() as runner:
@@ -84,10 +84,15 @@ def _rank(arguments: argparse.Namespace) -> int:
     return queue.ended()
 
 
-def _refuse_asking_a_codebase(name: str, settings: Settings) -> None:
+def refuse_asking_a_codebase(name: str, settings: Settings) -> None:
+    """Tell that a scorer needs more than a dataset holds.
+
+    Raises:
+        ConfigError: it does.
+    """
     scorer = settings.scorers.get(name)
     if isinstance(scorer, HybridScorer):
-        _refuse_asking_a_codebase(scorer.fallback, settings)
+        refuse_asking_a_codebase(scorer.fallback, settings)
     if isinstance(scorer, OracleScorer):
         raise ConfigError(f"the scorer {name} asks a codebase, and a dataset holds none: name another one")
 
