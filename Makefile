@@ -2,6 +2,7 @@
 #
 #   make ask Q='What breaks if I …?'   ask a question about this repository
 #   make test                          every check, then every test that is not slow
+#   make test-train                    the tests of what takes torch, transformers or lightgbm, which it installs
 #   make slow                          the slow tests: real codebases from the package index, and `make fuzz`
 #   make bench                         the benchmarks
 #   make simulate                      100,000 explorations among interpreters that misbehave; SEEDS=1000 for fewer
@@ -31,7 +32,7 @@ LOCKED := install --require-hashes --only-binary :all:
 WHOLE := $(shell test "`cat $(VENV)/whole 2>/dev/null`" = '$(CURDIR)' && $(BIN)/python -c '' 2>/dev/null && echo yes)
 
 export Q
-.PHONY: ask test slow bench simulate fuzz format lock clean checks set-up-again
+.PHONY: ask test test-train slow bench simulate fuzz format lock clean checks set-up-again
 
 ask: $(VENV)/project
 	@$(BIN)/semantic-scout "$$Q" --root .
@@ -45,6 +46,15 @@ checks: $(VENV)/dev
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/ty check --quiet --python $(VENV)
 	@$(BIN)/pyright --pythonpath $(BIN)/python >$(VENV)/pyright.txt || { cat $(VENV)/pyright.txt; exit 1; }
+
+# Their exact versions are not locked: which torch there is depends on the machine.
+test-train: $(VENV)/train
+	@$(BIN)/python -m pytest --quiet tests/test_train_functiongemma.py tests/test_functiongemma_local.py \
+		tests/test_learned.py tests/test_loop.py tests/laws.py $(ARGS)
+
+$(VENV)/train: pyproject.toml $(VENV)/dev
+	@$(PIP) install --editable '.[learn,train]' torch==2.13.0 --no-build-isolation
+	@touch $@
 
 slow: $(VENV)/dev
 	@$(BIN)/python -m pytest -m slow $(ARGS)

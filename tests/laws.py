@@ -11,6 +11,8 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, Never, TypeAlias
 
 import pytest
@@ -21,6 +23,7 @@ from returns.result import Failure, Result, Success
 from interpreters import heuristic, in_memory, silent, stopped_clock
 from interpreters.edge.keys import BuiltIn
 from interpreters.gemma.hybrid import as_fallback, hybrid
+from interpreters.gemma.learned import learned
 from interpreters.gemma.model import model, open_model
 from interpreters.gemma.oracle import oracle
 from interpreters.replay import scorer_from
@@ -116,6 +119,18 @@ async def replayed() -> AsyncIterator[Scorer]:
     yield scorer_from(tape)
 
 
+@asynccontextmanager
+async def functiongemma() -> AsyncIterator[Scorer]:
+    for name in ("torch", "safetensors", "tokenizers"):
+        pytest.importorskip(name)
+    from interpreters.gemma.functiongemma.local import open_local
+    from tests.tiny_gemma import write_model
+
+    with TemporaryDirectory() as folder:
+        async with open_local(write_model(Path(folder))) as rate:
+            yield model(rate)
+
+
 async def at_once(ops: Sequence[RateNode]) -> list[Result[Rubric, Never]]:
     """A scorer that answers a round in one go."""
     return [Success(by_length(op)) for op in ops]
@@ -140,6 +155,7 @@ ONE_FILE: Final = {
 
 INTERPRETERS: Final[dict[str, Opening]] = {
     "heuristic": lambda: itself(heuristic()),
+    "learned": lambda: itself(learned()),
     "function": lambda: itself(RateNode.by(by_length)),
     "function that fails on some": lambda: itself(RateNode.by(picky)),
     "coroutine function": lambda: itself(RateNode.by_async(after_a_while)),
@@ -152,10 +168,11 @@ INTERPRETERS: Final[dict[str, Opening]] = {
     "hybrid with a half-dead model": lambda: itself(hybrid(half_dead, heuristic())),
     "oracle of a codebase in memory": lambda: itself(oracle(in_memory(ONE_FILE))),
     "replay of the heuristic": replayed,
+    "functiongemma of random weights": functiongemma,
 }
 """By a name whose first word is the kind."""
 
-NEVER_AWAIT: Final = ("heuristic", "function", "function that fails on some", "replay of the heuristic")
+NEVER_AWAIT: Final = ("heuristic", "learned", "function", "function that fails on some", "replay of the heuristic")
 AWAITING: Final = "awaiting changes nothing"
 """The law that says something only of those."""
 

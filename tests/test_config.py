@@ -129,6 +129,7 @@ RESERVED = {
     "server": 'server = "evil"',
     "python": 'python = "./run-me"',
     "verify": "verify = false",
+    "keep": 'keep = "kept"',
     "servers": '[servers.evil]\ncommand = ["touch", "pwned"]',
     "scorers": '[scorers.model]\nurl = "http://attacker.example"\ntoken_env = "SECRET"',
 }
@@ -703,7 +704,7 @@ def test_every_default_is_what_its_key_may_be() -> None:
 def test_the_page_lists_every_key_and_no_other() -> None:
     page = (REPOSITORY / "docs" / "configuration.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
-    tables = (keys.SETTINGS, keys.MODEL, keys.HYBRID, keys.REPLAY, keys.SERVER)
+    tables = (keys.SETTINGS, keys.MODEL, keys.HYBRID, keys.LEARNED, keys.REPLAY, keys.FUNCTIONGEMMA, keys.SERVER)
     assert rows == [row_of(key, first=table is keys.SETTINGS) for table in tables for key in table]
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import attrs
 import pytest
@@ -13,8 +15,19 @@ import pytest
 from interpreters.edge.evaluate import row_of
 from interpreters.edge.tidepool_cli import main
 from tidepool.cases import Case, Spot, written
-from tidepool.change import ChangeKind
-from tidepool.domain import Pointer, Tag, Verdict
+from tidepool.change import ChangeKind, read_change
+from tidepool.domain import (
+    NodeContext,
+    Pointer,
+    Provenance,
+    QueryContext,
+    Rubric,
+    Tag,
+    TrainingExample,
+    Verdict,
+)
+from tidepool.rules import rate
+from tidepool.wire import dumps
 
 FIXTURE = Path(__file__).parent / "fixtures" / "llmkind"
 ADD_VARIANT = Case(
@@ -67,7 +80,7 @@ def evaluated(capsys: pytest.CaptureFixture[str], cases: Path, *flags: str) -> d
 
 def test_an_exploration_is_measured_beside_two_baselines(cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = evaluated(capsys, cases, "--scorer", "heuristic", "--no-verify")
-    assert list(found) == ["overall", "codebases", "kinds"]
+    assert list(found)[:4] == ["overall", "codebases", "kinds", "tags"]
     assert list(found["overall"]) == ["heuristic", "references", "text search"]
     assert list(found["kinds"]) == ["add a variant", "rename"]
     rename = found["kinds"]["rename"]
@@ -85,9 +98,12 @@ def test_with_verification_what_breaks_comes_first(cases: Path, capsys: pytest.C
 def test_the_table_says_the_same(cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "--cases", str(cases), "--no-verify"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == "cases recall@20 by location precision nDCG@20 first ECE seconds".split()
-    assert [line.split()[0] for line in lines if line[:1].strip()] == ["overall", "llmkind", "add", "rename"]
+    headings = "cases @5 @10 recall@20 @50 by location precision nDCG@20 first ECE seconds"
+    assert lines[0].split() == headings.split()
+    named = [line.split()[0] for line in lines if line[:1].strip()]
+    assert named[:7] == ["overall", "llmkind", "add", "rename", "Exhaustive", "PatternMatch", "no"]
     assert lines[1].split()[:3] == ["overall", "heuristic", "2"]
+    assert lines[-2].split() == ["ms", "a", "node", "bytes", "a", "node", "KiB", "of", "model"]
     assert not any(line != line.rstrip() or "…" in line for line in lines)
 
 
@@ -123,6 +139,109 @@ def test_the_references_of_a_constructor_are_those_of_its_class(
     (tmp_path / "cases.jsonl").write_text(written([case]))
     found = evaluated(capsys, tmp_path / "cases.jsonl", "--no-verify")["overall"]
     assert found["references"]["recall"] == found["text search"]["recall"] == 1
+
+
+def test_several_scorers_are_measured_in_one_run_and_compared_in_pairs(
+    cases: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(FIXTURE, cases.parent / "other")
+    others = [
+        attrs.evolve(case, id=f"other/{case.id}", codebase="other", root="other") for case in (ADD_VARIANT, RENAME)
+    ]
+    cases.write_text(written([ADD_VARIANT, RENAME, *others]))
+    plot = cases.parent / "plot.svg"
+    found = evaluated(
+        capsys, cases, "--scorer", "oracle", "--scorer", "heuristic", "--no-verify",
+        "--against", "heuristic", "--plot", str(plot),
+    )  # fmt: skip
+    assert list(found["overall"]) == ["oracle", "heuristic", "references", "text search"]
+    assert found["against"] == "heuristic"
+    oracle, heuristic = found["overall"]["oracle"], found["overall"]["heuristic"]
+    difference = found["differences"]["overall"]["oracle"]["ndcg"]
+    assert difference["difference"] == pytest.approx(oracle["ndcg"] - heuristic["ndcg"])
+    assert difference["low"] <= difference["difference"] <= difference["high"]
+    low, high = found["intervals"]["overall"]["oracle"]["recall"]
+    assert low == high == oracle["recall"]  # both codebases are the same one
+    assert found["intervals"]["kinds"]["rename"]["references"]["ece"] is None
+    assert 100 < heuristic["bytes_a_node"] == oracle["bytes_a_node"] < 10_000
+    assert found["overall"]["references"]["seconds_a_node"] is None
+    reliability = found["reliability"]["heuristic"]
+    assert sum(point["claims"] for point in reliability) > 4 and "references" not in found["reliability"]
+    assert ET.fromstring(plot.read_text()).tag.endswith("svg") and plot.read_text().count("<polyline") == 2
+
+
+def test_one_codebase_says_nothing_of_the_next_one(cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = evaluated(capsys, cases, "--no-verify")
+    assert set(found["intervals"]["overall"]["heuristic"].values()) == {None}
+    assert found["differences"]["overall"]["references"]["recall"]["low"] is None
+
+
+def labelled(number: int, label: Rubric, codebase: str) -> TrainingExample:
+    node = NodeContext(f"a.py:{number}", None, f"price({number})")
+    query = QueryContext("What breaks if I rename `price` to `cost`?", (Tag.FUNCTION,) if number % 2 else ())
+    origin = Provenance(codebase=codebase, labeller="mixed", change_kind="rename")
+    return TrainingExample(query, node, label, datetime(2026, 1, 1, tzinfo=UTC), origin)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """What the rules say of four places is their label; of a fifth the label is as far from it as can be."""
+    rubrics = [
+        rate(read_change(one.query), one.node, one.query.tags) for one in (labelled(n, FAR, "") for n in range(1, 6))
+    ]
+    examples = [labelled(n, label, "shop" if n < 3 else "bank") for n, label in enumerate([*rubrics[:4], FAR], start=1)]
+    (tmp_path / "data/test").mkdir(parents=True)
+    (tmp_path / "data/test/00000.jsonl").write_text("".join(f"{dumps(one)}\n" for one in examples))
+    return tmp_path / "data"
+
+
+FAR = Rubric(1, 1, 5, "")
+
+
+def test_scorers_are_compared_with_the_labels_of_a_set(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "--examples", str(dataset), "--scorer", "heuristic", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    overall = found["overall"]["heuristic"]
+    assert (overall["examples"], overall["relevance_exact"], overall["risk_exact"]) == (5, 0.8, 0.8)
+    assert overall["risk_within_one"] == 0.8 and overall["confidence_within_one"] >= 0.8
+    assert found["codebases"]["shop"]["heuristic"]["quality"] == 1
+    assert found["codebases"]["bank"]["heuristic"]["risk_exact"] == pytest.approx(2 / 3)
+    assert found["tags"]["no tag"]["heuristic"]["examples"] == 2 and list(found["kinds"]) == ["rename"]
+    low, high = found["intervals"]["overall"]["heuristic"]["risk_exact"]
+    assert (low, high) == (pytest.approx(2 / 3), 1)
+
+
+def test_the_table_of_a_set_names_every_field(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "--examples", str(dataset), "--plot", str(dataset / "plot.svg")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:7] == ["examples", "relevance", "±1", "risk", "±1", "confidence", "±1"]
+    assert lines[1].split()[:5] == ["overall", "heuristic", "5", "0.800", "0.800"]
+    assert (dataset / "plot.svg").read_text().count("<polyline") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--scorer", "oracle"], "the scorer oracle asks a codebase, and a dataset holds none"),
+        (["--against", "oracle"], "'oracle' is not measured, so nothing can be compared with it: add --scorer oracle"),
+        (["--split", "train"], "there is no train/*.jsonl in it"),
+        (["--budget", "3"], "--budget is about explorations"),
+        (["--verify"], "--verify is about explorations"),
+    ],
+)
+def test_what_does_not_go_with_a_set_is_told(
+    dataset: Path, capsys: pytest.CaptureFixture[str], flags: list[str], says: str
+) -> None:
+    assert main(["evaluate", "--examples", str(dataset), *flags]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and says in printed.err
+
+
+def test_a_way_that_is_not_measured_cannot_be_compared_with(cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "--cases", str(cases), "--against", "learnt"]) == 2
+    assert "'learnt' is not measured" in capsys.readouterr().err
+    assert main(["evaluate", "--cases", str(cases), "--split", "test"]) == 2
+    assert "--split is of a dataset" in capsys.readouterr().err
 
 
 def pointer(what: str) -> Pointer:

@@ -10,9 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidepool.bootstrap import total
 from tidepool.cases import Case, Spot
 from tidepool.change import ChangeKind
-from tidepool.metrics import Claim, Row, Score, calibration_error, measure, ndcg, stated, summary
+from tidepool.metrics import (
+    FIGURES,
+    Claim,
+    Cost,
+    Row,
+    Score,
+    Summary,
+    calibration_error,
+    measure,
+    ndcg,
+    stated,
+    summary,
+    sums_of,
+)
 
 MUST = ("a.py:10", "a.py:40", "b.py:7")
 CASE = Case(
@@ -68,6 +82,28 @@ def test_only_the_first_twenty_rows_are_looked_at() -> None:
     others = [row(f"z.py:{10 * number}", risk=1) for number in range(1, 21)]
     assert measure(CASE, [*others[:19], row("b.py:7")], 0).recall == pytest.approx(1 / 3)
     assert measure(CASE, [*others, row("b.py:7")], 0).recall == 0
+
+
+def test_recall_is_told_for_fewer_and_for_more_rows_as_well() -> None:
+    others = [row(f"z.py:{10 * number}", risk=1) for number in range(1, 60)]
+    rows = [*others[:4], row("a.py:10"), *others[4:8], row("a.py:40"), *others[8:48], row("b.py:7")]
+    score = measure(CASE, rows, 0)
+    found = (score.recall_at_5, score.recall_at_10, score.recall, score.recall_at_50)
+    assert found == pytest.approx((1 / 3, 2 / 3, 2 / 3, 2 / 3))
+    assert measure(CASE, [*others[:49], row("b.py:7")], 0).recall_at_50 == pytest.approx(1 / 3)
+
+
+def test_what_a_scorer_took_is_told_for_each_node() -> None:
+    costs = [Cost(10, 1.0, 1_000), Cost(30, 1.0, 5_000)]
+    both = summary([measure(CASE, PERFECT, 0, cost) for cost in costs])
+    assert (both.seconds_a_node, both.bytes_a_node) == (0.05, 150)
+    assert summary([measure(CASE, PERFECT, 0)]).seconds_a_node is None
+
+
+def test_the_figures_of_sums_are_those_of_the_summary() -> None:
+    scores = [measure(CASE, [row("a.py:10", 5, 4), row("z.py:1")], 1), measure(CASE, PERFECT, 3, Cost(2, 1.0, 10))]
+    figures = {name: figure(total([sums_of(score) for score in scores])) for name, figure in FIGURES.items()}
+    assert Summary(2, **figures) == summary(scores)
 
 
 def test_the_changed_definition_is_neither_right_nor_wrong() -> None:

@@ -3,6 +3,7 @@
     row = Row(Spot("shop/till.py", 12), risk=5, confidence=4)
     score = measure(case, [row, …], seconds=0.4)
     summary([score, …]).recall                   means over cases
+    FIGURES["recall"](sums_of(score))            the same, of sums that may be resampled (`tidepool.bootstrap`)
 
 A row of an answer is one place: its location. A row that stands for a function also lists further lines of it; whether
 these count is told apart: `recall` takes a place for found that a row lists, `recall_at_location` does not.
@@ -11,13 +12,14 @@ these count is told apart: `recall` takes a place for found that a row lists, `r
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate, islice
 from typing import Final
 
 import attrs
 
 from tidepool.answer import MUST_CHANGE_RISK
+from tidepool.bootstrap import Statistic, Sums, total
 from tidepool.cases import Case, Spot
 
 FIRST_ROWS: Final = 20
@@ -53,6 +55,21 @@ class Claim:
 
 
 @attrs.frozen
+class Cost:
+    """What a scorer took for an answer.
+
+    Attributes:
+        nodes: how many it rated.
+        seconds: for all of them.
+        bytes: of what it was given about them, as a scoring server is sent it, without headers.
+    """
+
+    nodes: int
+    seconds: float
+    bytes: int
+
+
+@attrs.frozen
 class Score:
     """How good one answer is. Shares are from 0 to 1.
 
@@ -66,6 +83,8 @@ class Score:
         claims: what each row claims, for the calibration.
         missed: places that must change and are not found.
         wrong: locations of rows said to break that need not change.
+        recall_at_5: `recall` with that many rows; likewise the others.
+        cost: of the scorer; None where no scorer was asked.
     """
 
     recall: float
@@ -77,14 +96,19 @@ class Score:
     claims: tuple[Claim, ...] = ()
     missed: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    recall_at_5: float | None = None
+    recall_at_10: float | None = None
+    recall_at_50: float | None = None
+    cost: Cost | None = None
 
 
-def measure(case: Case, rows: Sequence[Row], seconds: float) -> Score:
+def measure(case: Case, rows: Sequence[Row], seconds: float, cost: Cost | None = None) -> Score:
     """Measure an answer.
 
     Args:
         rows: best first.
         seconds: how long the answer took.
+        cost: what the scorer took for it; None where none was asked.
 
     Raises:
         ValueError: the case has no place that must change, so that there is nothing to find.
@@ -95,8 +119,7 @@ def measure(case: Case, rows: Sequence[Row], seconds: float) -> Score:
     ranked = [row for row in rows if not case.is_own(row.spot)]
     first = ranked[:FIRST_ROWS]
     own = [row for row in rows if case.is_own(row.spot)]  # not in the ranking, but what they list is read
-    listed = [spot for row in (*own, *first) for spot in (row.spot, *row.also)]
-    missed = [spot for spot in must if not _holds(listed, spot)]
+    missed = _missed(must, (*own, *first))
     breaking = [row for row in ranked if row.risk >= MUST_CHANGE_RISK]
     wrong = [row.spot.location for row in breaking if not _holds(may, row.spot)]
     located = [row.spot for row in first]
@@ -110,7 +133,17 @@ def measure(case: Case, rows: Sequence[Row], seconds: float) -> Score:
         claims=tuple(_claims(may, first)),
         missed=tuple(spot.location for spot in missed),
         wrong=tuple(wrong),
+        recall_at_5=1 - len(_missed(must, (*own, *ranked[:5]))) / len(must),
+        recall_at_10=1 - len(_missed(must, (*own, *ranked[:10]))) / len(must),
+        recall_at_50=1 - len(_missed(must, (*own, *ranked[:50]))) / len(must),
+        cost=cost,
     )
+
+
+def _missed(must: Iterable[Spot], rows: Iterable[Row]) -> list[Spot]:
+    """The places that no row shows, by its location or by a further line."""
+    listed = [spot for row in rows for spot in (row.spot, *row.also)]
+    return [spot for spot in must if not _holds(listed, spot)]
 
 
 def _holds(spots: Iterable[Spot], spot: Spot) -> bool:
@@ -155,13 +188,102 @@ def calibration_error(claims: Sequence[Claim]) -> float | None:
 
     None where there are no claims.
     """
-    if not claims:
+    return error_of_bins(bins_of(claims))
+
+
+def bins_of(claims: Iterable[Claim]) -> list[float]:
+    """For each confidence from 1 to 5, how many claims state it and how many of them are right: ten numbers."""
+    counts = [0.0] * (2 * BINS)
+    for claim in claims:
+        counts[2 * claim.confidence - 2] += 1
+        counts[2 * claim.confidence - 1] += claim.right
+    return counts
+
+
+def error_of_bins(counts: Sums) -> float | None:
+    """The calibration error of claims that were counted by `bins_of`; None where there are none."""
+    stated_all, right_all = counts[::2], counts[1::2]
+    if not sum(stated_all):
         return None
-    off = 0.0
-    for confidence in range(1, BINS + 1):
-        right = [claim.right for claim in claims if claim.confidence == confidence]
-        off += abs(sum(right) - len(right) * stated(confidence))
-    return off / len(claims)
+    pairs = enumerate(zip(stated_all, right_all, strict=True), start=1)
+    return sum(abs(right - said * stated(confidence)) for confidence, (said, right) in pairs) / sum(stated_all)
+
+
+@attrs.frozen
+class _Part:
+    """A number that sums up scores, and the sums that it is computed from.
+
+    Attributes:
+        width: how many sums.
+        sums: what a score adds to each.
+        of: the number, or None where no score had a part in it.
+    """
+
+    width: int
+    sums: Callable[[Score], Sums]
+    of: Statistic
+
+
+def _mean(of: Callable[[Score], float | None]) -> _Part:
+    """The mean over the cases that have a value."""
+
+    def sums(score: Score) -> Sums:
+        value = of(score)
+        return (0.0, 0.0) if value is None else (value, 1.0)
+
+    return _Part(2, sums, ratio)
+
+
+def _a_node(of: Callable[[Cost], float]) -> _Part:
+    """The mean over all the nodes that were rated."""
+
+    def sums(score: Score) -> Sums:
+        return (of(score.cost), score.cost.nodes) if score.cost is not None else (0.0, 0.0)
+
+    return _Part(2, sums, ratio)
+
+
+def ratio(sums: Sums) -> float | None:
+    """The first of two sums as a share of the second; None where that is 0."""
+    part, whole = sums
+    return part / whole if whole else None
+
+
+_PARTS: Final[Mapping[str, _Part]] = {
+    "recall": _mean(lambda score: score.recall),
+    "recall_at_5": _mean(lambda score: score.recall_at_5),
+    "recall_at_10": _mean(lambda score: score.recall_at_10),
+    "recall_at_50": _mean(lambda score: score.recall_at_50),
+    "recall_at_location": _mean(lambda score: score.recall_at_location),
+    "precision": _mean(lambda score: score.precision),
+    "ndcg": _mean(lambda score: score.ndcg),
+    "first": _mean(lambda score: float(score.first)),
+    "ece": _Part(2 * BINS, lambda score: bins_of(score.claims), error_of_bins),
+    "seconds": _mean(lambda score: score.seconds),
+    "seconds_a_node": _a_node(lambda cost: cost.seconds),
+    "bytes_a_node": _a_node(lambda cost: cost.bytes),
+}
+
+
+def sums_of(score: Score) -> list[float]:
+    """What a score adds to the sums that `FIGURES` are computed from."""
+    return [value for part in _PARTS.values() for value in part.sums(score)]
+
+
+def _figures() -> dict[str, Statistic]:
+    ends = accumulate(part.width for part in _PARTS.values())
+    return {
+        name: within(end - part.width, end, part.of) for (name, part), end in zip(_PARTS.items(), ends, strict=True)
+    }
+
+
+def within(start: int, end: int, statistic: Statistic) -> Statistic:
+    """A figure of some of the sums: from `start` to before `end`."""
+    return lambda sums: statistic(sums[start:end])
+
+
+FIGURES: Final[Mapping[str, Statistic]] = _figures()
+"""What a group of scores is summed up by, under the names of `Summary`'s fields."""
 
 
 @attrs.frozen
@@ -170,36 +292,31 @@ class Summary:
 
     Attributes:
         cases: how many there are.
+        recall: in the first 20 rows; the others say in how many.
         precision: over the cases in which some row was said to break.
         first: the share of cases whose first row is right.
         ece: the calibration error over all rows of all cases.
         seconds: for one case.
+        seconds_a_node: that the scorer took, over all nodes of all cases.
+        bytes_a_node: that the scorer was given.
     """
 
     cases: int
     recall: float | None
+    recall_at_5: float | None
+    recall_at_10: float | None
+    recall_at_50: float | None
     recall_at_location: float | None
     precision: float | None
     ndcg: float | None
     first: float | None
     ece: float | None
     seconds: float | None
+    seconds_a_node: float | None
+    bytes_a_node: float | None
 
 
 def summary(scores: Sequence[Score]) -> Summary:
     """The means of scores: every case weighs the same."""
-    return Summary(
-        cases=len(scores),
-        recall=_mean(scores, lambda score: score.recall),
-        recall_at_location=_mean(scores, lambda score: score.recall_at_location),
-        precision=_mean(scores, lambda score: score.precision),
-        ndcg=_mean(scores, lambda score: score.ndcg),
-        first=_mean(scores, lambda score: float(score.first)),
-        ece=calibration_error([claim for score in scores for claim in score.claims]),
-        seconds=_mean(scores, lambda score: score.seconds),
-    )
-
-
-def _mean(scores: Iterable[Score], of: Callable[[Score], float | None]) -> float | None:
-    values = [value for value in map(of, scores) if value is not None]
-    return math.fsum(values) / len(values) if values else None
+    sums = total([sums_of(score) for score in scores] or [[0.0] * sum(part.width for part in _PARTS.values())])
+    return Summary(len(scores), **{name: figure(sums) for name, figure in FIGURES.items()})

@@ -108,7 +108,7 @@ def ask(request: Request) -> int:
             stream.reconfigure(errors="replace")  # a terminal that knows no bars shows question marks
     fallen = Fallen()
     try:
-        settings = read_settings(request.root, os.environ, request.flags)
+        settings = read_settings(request.root, os.environ, _with_folder(request.flags))
         if request.examples and settings.format != "json":
             raise ConfigError("--examples are printed in json alone: add --format json, or leave out --examples")
         for note in settings.notes:
@@ -120,6 +120,7 @@ def ask(request: Request) -> int:
         else:
             with asyncio.Runner() as runner:
                 outcome = runner.run(until_terminated(_answer(request, settings, fallen)))
+            outcome = _kept(outcome, request, settings)
     except ConfigError as error:
         return _say(error, USAGE)
     except KeyboardInterrupt:
@@ -127,6 +128,31 @@ def ask(request: Request) -> int:
     except asyncio.CancelledError:
         return TERMINATED
     return _told(outcome, request, settings, fallen)
+
+
+def _with_folder(flags: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The flags, with the usual folder where `--keep` names none."""
+    if flags.get("keep") is not True:
+        return flags
+    from interpreters.edge.own_data import kept_folder
+
+    folder = kept_folder(os.environ)
+    if folder is None:
+        raise ConfigError("--keep has no folder, since you have none for data: name one, as in --keep=DIR")
+    return {**flags, "keep": folder}
+
+
+def _kept(outcome: Outcome, request: Request, settings: Settings) -> Outcome:
+    """Keep what was answered, if that is wanted; an answer is worth more than that it is kept."""
+    if settings.keep is None or outcome.failure is not None:
+        return outcome
+    from interpreters.edge.keeping import examples_of, keep
+
+    try:
+        keep(examples_of(outcome.response, settings.scorer, request.root), settings.keep)
+    except ConfigError as lost:
+        return attrs.evolve(outcome, code=USAGE, failure=lost)
+    return outcome
 
 
 def _told(outcome: Outcome, request: Request, settings: Settings, fallen: Fallen) -> int:

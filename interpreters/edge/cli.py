@@ -87,6 +87,8 @@ LABELS: Final = ("heuristic", "oracle", "history", "mixed")
 def _wrong(arguments: argparse.Namespace) -> str:
     """What is wrong with the flags together, or ""."""
     if arguments.gen_training is None:
+        if arguments.question is None and arguments.keep not in {None, True}:
+            return f"there is no QUESTION, since --keep took {str(arguments.keep)[:60]!r} for its folder: ask first"
         if arguments.question is None:
             return "there is no QUESTION: ask what breaks if you change something, or say --gen-training N"
         if len(arguments.root or ()) > 1:
@@ -152,8 +154,17 @@ def _add_flag(parser: argparse.ArgumentParser, key: Key) -> None:
     if isinstance(key.default, tuple):
         options |= {"action": "extend", "help": f"{key.says}{about}; may be repeated"}
     else:
-        options |= {"help": f"{key.says}{about} (default: {'found' if key.default is None else key.default})"}
+        options |= {"help": f"{key.says}{about} (default: {_default(key)})"}
+    if metavar.startswith("["):
+        options |= {"metavar": metavar.strip("[]"), "nargs": "?", "const": True}
     parser.add_argument(flag, **options)
+
+
+def _default(key: Key) -> str:
+    """What holds where a flag is not given, in a word or a clause."""
+    return {"python": "found", "keep": "nothing is kept; without DIR, in your data folder"}.get(key.name) or str(
+        key.default
+    )
 
 
 def _value(key: Key) -> Callable[[str], Any]:

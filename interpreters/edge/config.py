@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 import attrs
 
+from interpreters.edge.functiongemma import check_functiongemma, open_functiongemma
 from interpreters.edge.keys import MODEL_TOKEN, BuiltIn, nearest
 from interpreters.edge.settings import (
+    FunctionGemmaScorer,
     HeuristicScorer,
     HybridScorer,
     InstalledScorer,
+    LearnedScorer,
     ModelScorer,
     OracleScorer,
     ReplayScorer,
@@ -105,11 +108,14 @@ def check_scorer(name: str, settings: Settings) -> None:
                 _token(scorer, settings)
             case ReplayScorer():
                 _file(scorer)
+            case FunctionGemmaScorer():
+                check_functiongemma(scorer)
+                _token(scorer, settings)
             case HybridScorer():
                 asked = _model_of(scorer, settings)
                 _url(asked)
                 _token(asked, settings)
-            case HeuristicScorer() | OracleScorer() | InstalledScorer():
+            case HeuristicScorer() | LearnedScorer() | OracleScorer() | InstalledScorer():
                 pass
             case _:
                 assert_never(scorer)
@@ -121,6 +127,8 @@ def import_scorer(name: str, settings: Settings) -> None:
         match scorer:
             case HeuristicScorer():
                 import_module("interpreters.gemma.heuristic")
+            case LearnedScorer():
+                import_module("interpreters.gemma.learned")
             case ModelScorer():
                 import_module("interpreters.gemma.model")
             case HybridScorer():
@@ -130,6 +138,9 @@ def import_scorer(name: str, settings: Settings) -> None:
                 import_module("interpreters.gemma.oracle")
             case ReplayScorer():
                 import_module("interpreters.replay")
+            case FunctionGemmaScorer():
+                import_module("interpreters.gemma.functiongemma.local")
+                import_module("interpreters.gemma.functiongemma.remote")
             case InstalledScorer():
                 import_module("interpreters.edge.installed")
             case _:
@@ -180,6 +191,11 @@ async def open_scorer(
             from interpreters.gemma.heuristic import heuristic
 
             yield heuristic()
+        case LearnedScorer():
+            from interpreters.edge.home import current_model
+            from interpreters.gemma.learned import learned
+
+            yield learned(scorer.model or current_model(settings.environ))
         case ModelScorer():
             from interpreters.gemma.model import model
 
@@ -208,6 +224,11 @@ async def open_scorer(
             tape = read_tape(_file(scorer))
             with held_to(tape, _file(scorer)):
                 yield scorer_from(tape)
+        case FunctionGemmaScorer():
+            from interpreters.gemma.model import model
+
+            async with open_functiongemma(scorer, _token(scorer, settings), _token_hint(scorer)) as rate:
+                yield model(rate)
         case InstalledScorer():
             from interpreters.edge.installed import offers, open_offer
 
@@ -292,7 +313,7 @@ def _open(scorer: ModelScorer, settings: Settings) -> AbstractAsyncContextManage
     )
 
 
-def _token(scorer: ModelScorer, settings: Settings) -> str | None:
+def _token(scorer: ModelScorer | FunctionGemmaScorer, settings: Settings) -> str | None:
     """What a model is sent to be let in. It is in no error."""
     if scorer.token_file is not None and scorer.token_env is not None:
         raise ConfigError(f"{scorer.said}: {scorer.name} has both token_env and token_file: keep one")
@@ -307,7 +328,7 @@ def _token(scorer: ModelScorer, settings: Settings) -> str | None:
     return token_of(MODEL_TOKEN, settings.environ) if usual else None
 
 
-def _token_hint(scorer: ModelScorer) -> str:
+def _token_hint(scorer: ModelScorer | FunctionGemmaScorer) -> str:
     """Where the token is set, for whoever is told that it is not accepted."""
     if scorer.token_file is not None:
         return f"mend what {scorer.token_file} holds"

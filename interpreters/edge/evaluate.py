@@ -1,7 +1,7 @@
 """`tidepool evaluate`: answer the questions of cases, and measure the answers against what is known.
 
-Two baselines answer the same questions beside it: a search for the whole word, and the server's references in their
-own order, which are told where the definition stands.
+Several scorers may be measured in one run. Two baselines answer the same questions beside them: a search for the whole
+word, and the server's references in their own order, which are told where the definition stands.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -21,9 +21,12 @@ import attrs
 
 from interpreters.clock import system_clock
 from interpreters.edge.config import Settings, check_scorer, choose_server, open_scorer, read_settings
+from interpreters.edge.dataset.whole import written_whole
 from interpreters.edge.ending import TERMINATED, until_terminated
+from interpreters.edge.metering import Meter, metered, model_bytes
+from interpreters.edge.reliability import as_svg
 from interpreters.edge.render import printable
-from interpreters.edge.scoreboard import SHOWN, Measured, as_details
+from interpreters.edge.scoreboard import SHOWN, Measured, Measurement, as_details, reliability
 from interpreters.lsp.interpreter import language_server
 from interpreters.lsp.project import check_root, source_files
 from interpreters.lsp.servers import Server
@@ -31,12 +34,12 @@ from interpreters.lsp.session import open_session
 from interpreters.report import silent
 from tidepool.cases import Case, Spot, read_cases
 from tidepool.domain import Pointer, ScoutQuery, ScoutResponse
-from tidepool.eff import AsyncHandler, Handler, run_async
+from tidepool.eff import AsyncHandler, run_async
 from tidepool.effects.gemma import Gemma
 from tidepool.effects.lsp import Lsp, Place, references
 from tidepool.errors import ConfigError, InterpreterError, InvalidData
 from tidepool.explore import ScorerFailed, explore
-from tidepool.metrics import Row, measure
+from tidepool.metrics import Cost, Row, measure
 
 DONE: Final = 0
 USAGE: Final = 2
@@ -56,42 +59,61 @@ class Evaluation:
 
     Attributes:
         cases: the file that holds them.
-        scorer: its name; None for the one that is configured.
+        scorers: their names; none for the one that is configured.
         budget: how many places may be rated for a question; None for what is configured.
         verify: whether the change is made in memory and checked; None for what is configured.
         python: the environment that the codebases' imports come from; None for the one that is found.
         form: how to print the result, one of `SHOWN`.
         details: where to write what was missed, case by case, or None.
+        against: the way that the others are compared with; None for the first scorer.
+        plot: where to draw how far confidences can be relied on, or None.
     """
 
     cases: Path
-    scorer: str | None
+    scorers: tuple[str, ...]
     budget: int | None
     verify: bool | None
     python: Path | None
     form: str
     details: Path | None
+    against: str | None = None
+    plot: Path | None = None
 
 
 def evaluate(asked: Evaluation) -> int:
     """Measure, print the result on standard output, and answer the command's exit code."""
+    return ended(lambda: _evaluate(asked))
+
+
+def ended(work: Callable[[], int]) -> int:
+    """The exit code of work that may fail, or be told to end."""
     try:
-        cases = _read(asked.cases)
-        with asyncio.Runner() as runner:
-            measured = runner.run(until_terminated(_measured(asked, cases)))
-        if asked.details is not None:
-            _write(asked.details, as_details(measured))
-    except ConfigError as error:
-        return _say(error, USAGE)
-    except ScorerFailed as error:
-        return _say(error, NO_SCORER)
-    except InterpreterError as error:
-        return _say(error, NO_SERVER)
+        return work()
+    except (ConfigError, InterpreterError) as error:
+        return say(error, USAGE if isinstance(error, ConfigError) else _code(error))
+    except BrokenPipeError:  # whoever read the figures has read enough; Python would complain once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
     except KeyboardInterrupt:
         return INTERRUPTED
     except asyncio.CancelledError:
         return TERMINATED
-    SHOWN[asked.form](measured, sys.stdout)
+
+
+def _code(error: InterpreterError) -> int:
+    return NO_SCORER if isinstance(error, ScorerFailed) else NO_SERVER
+
+
+def _evaluate(asked: Evaluation) -> int:
+    cases = _read(asked.cases)
+    with asyncio.Runner() as runner:
+        found = runner.run(until_terminated(_measured(asked, cases)))
+    if asked.details is not None:
+        _write(asked.details, as_details(found.measured))
+    if asked.plot is not None:
+        _write(asked.plot, as_svg(reliability(found.measured)))
+    SHOWN[asked.form](found, sys.stdout)
+    sys.stdout.flush()
     return DONE
 
 
@@ -116,27 +138,39 @@ def _read(file: Path) -> tuple[Case, ...]:
     return tuple(attrs.evolve(case, root=str(file.absolute().parent / case.root)) for case in cases)
 
 
-async def _measured(asked: Evaluation, cases: Sequence[Case]) -> list[Measured]:
-    measured: list[Measured] = []
+async def _measured(asked: Evaluation, cases: Sequence[Case]) -> Measurement:
+    names = tuple(dict.fromkeys(asked.scorers)) or (read_settings(None, os.environ, {}).scorer,)
+    ways = (*names, REFERENCES, TEXT_SEARCH)
+    against = asked.against or names[0]
+    if against not in ways:
+        raise ConfigError(f"{against!r} is not measured, so nothing can be compared with it: name one of {_list(ways)}")
     by_root: dict[str, list[Case]] = {}
     for case in cases:
         by_root.setdefault(case.root, []).append(case)
     for root in by_root:
         check_root(root, (".py",))  # before hours are spent on the others
+    measured: list[Measured] = []
+    sizes: dict[str, int] = {}
     for root, of_root in by_root.items():
-        _say(f"{of_root[0].codebase}: {len(of_root)} cases")
-        async with _opened(asked, Path(root)) as answerer:
+        say(f"{of_root[0].codebase}: {len(of_root)} cases")
+        async with _opened(asked, Path(root), names) as answerer:
+            sizes.update(answerer.model_bytes)
             for case in of_root:
                 measured += await answerer.measured(case)
-    return measured
+    return Measurement(tuple(measured), against, sizes)
+
+
+def _list(ways: Sequence[str]) -> str:
+    return ", ".join(map(repr, ways))
 
 
 @asynccontextmanager
-async def _opened(asked: Evaluation, root: Path) -> AsyncGenerator[_Answerer]:
-    """What answers questions about one codebase: a server that is started, and a scorer that is opened, once."""
-    flags = {"scorer": asked.scorer, "budget": asked.budget, "verify": asked.verify, "python": asked.python}
+async def _opened(asked: Evaluation, root: Path, names: Sequence[str]) -> AsyncGenerator[_Answerer]:
+    """What answers questions about one codebase: a server that is started, and scorers that are opened, once."""
+    flags = {"scorer": names[0], "budget": asked.budget, "verify": asked.verify, "python": asked.python}
     settings = read_settings(root, os.environ, flags)
-    check_scorer(settings.scorer, settings)
+    for name in names:
+        check_scorer(name, settings)
     server = choose_server(settings)
     if not isinstance(server, Server):
         raise ConfigError(f"{server.name} is a recording, and a recording answers one question: name a language server")
@@ -148,8 +182,13 @@ async def _opened(asked: Evaluation, root: Path) -> AsyncGenerator[_Answerer]:
         start_timeout_s=settings.timeout_s,
     ) as session:
         codebase = language_server(session)
-        async with open_scorer(settings.scorer, settings, codebase=codebase) as scorer:
-            yield _Answerer(settings, check_root(root, server.suffixes), server.suffixes, codebase, scorer)
+        async with AsyncExitStack() as opened:
+            scorers = {}
+            for name in names:
+                scorer = await opened.enter_async_context(open_scorer(name, settings, codebase=codebase))
+                meter = Meter()
+                scorers[name] = (metered(scorer, meter), meter)
+            yield _Answerer(settings, check_root(root, server.suffixes), server.suffixes, codebase, scorers)
 
 
 @attrs.define(slots=False)
@@ -160,24 +199,32 @@ class _Answerer:
     root: Path
     suffixes: tuple[str, ...]
     codebase: AsyncHandler[Lsp]
-    scorer: Handler[Gemma] | AsyncHandler[Gemma]
+    scorers: Mapping[str, tuple[AsyncHandler[Gemma], Meter]]
+
+    @property
+    def model_bytes(self) -> dict[str, int]:
+        """How large the scorers' models are, where that is known."""
+        sizes = ((name, model_bytes(self.settings.scorers.get(name), self.settings.environ)) for name in self.scorers)
+        return {name: size for name, size in sizes if size is not None}
 
     async def measured(self, case: Case) -> list[Measured]:
         """A case's answers, measured."""
-        ways = {self.settings.scorer: self.explored, REFERENCES: self.referring, TEXT_SEARCH: self.mentioning}
-        measured = []
-        for way, answer in ways.items():
+        measured = [await self.explored(case, name, scorer, meter) for name, (scorer, meter) in self.scorers.items()]
+        for way, answer in {REFERENCES: self.referring, TEXT_SEARCH: self.mentioning}.items():
             begun_s = time.perf_counter()
             rows = await answer(case)
-            measured.append(Measured(way, case, measure(case, rows, time.perf_counter() - begun_s), tuple(rows)))
+            measured.append(_one(way, case, rows, time.perf_counter() - begun_s, None))
         return measured
 
-    async def explored(self, case: Case) -> list[Row]:
-        """What an exploration answers."""
+    async def explored(self, case: Case, name: str, scorer: AsyncHandler[Gemma], meter: Meter) -> Measured:
+        """What an exploration answers with a scorer, measured."""
         query = ScoutQuery(case.question, case.tags, self.settings.budget, verify=self.settings.verify)
-        world = self.scorer | self.codebase | system_clock() | silent()
+        before, begun_s = meter.cost, time.perf_counter()
+        world = scorer | self.codebase | system_clock() | silent()
         response: ScoutResponse = await run_async(explore(query), world)
-        return [row_of(pointer) for pointer in response.pointers]
+        seconds = time.perf_counter() - begun_s
+        rows = [row_of(pointer) for pointer in response.pointers]
+        return _one(name, case, rows, seconds, meter.since(before))
 
     async def referring(self, case: Case) -> list[Row]:
         """The server's references, in its order."""
@@ -219,6 +266,10 @@ class _Answerer:
         raise ConfigError(f"{case.id}: no class {name} stands above {case.definition}; make the cases again")
 
 
+def _one(way: str, case: Case, rows: Sequence[Row], seconds: float, cost: Cost | None) -> Measured:
+    return Measured(way, case, measure(case, rows, seconds, cost), tuple(rows))
+
+
 def name_at(lines: Sequence[str], line: int, name: str) -> bool:
     """Whether a name stands on a line as a whole word."""
     return line <= len(lines) and re.search(rf"\b{re.escape(name)}\b", lines[line - 1]) is not None
@@ -246,12 +297,11 @@ def row_of(pointer: Pointer) -> Row:
 
 
 def _write(file: Path, text: str) -> None:
-    try:
-        file.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be written ({error.strerror}): name another one") from error
+    with written_whole(file) as stream:
+        stream.write(text)
 
 
-def _say(what: object, code: int = DONE) -> int:
+def say(what: object, code: int = DONE) -> int:
+    """Tell on standard error, and answer the exit code."""
     print(f"tidepool evaluate: {printable(str(what))}", file=sys.stderr)
     return code

@@ -15,6 +15,7 @@ TAGS: Final = (
     "Exhaustive", "PatternMatch", "TypeFamily", "Constraint", "DataType", "TypeAlias", "Function", "Module",
 )  # fmt: skip
 FORMATS: Final = ("table", "json", "markdown")
+BACKENDS: Final = ("auto", "int8", "torch", "llama.cpp", "openai")
 DEFAULT_SERVER: Final = "ty"
 PREFIX: Final = "TIDEPOOL_"
 MODEL_TOKEN: Final = "TIDEPOOL_MODEL_TOKEN"  # noqa: S105 - the name of one
@@ -47,7 +48,7 @@ class Key(NamedTuple):
         kind: what it may be.
         default: what it is unless it is given.
         says: what it means, to follow its name.
-        flag: its flag of `semantic-scout` with what follows it, or "".
+        flag: its flag of `semantic-scout` with what follows it, in brackets what may be left out; or "".
         for_codebase: the least and the most that a codebase may set it to; infinities for whatever it may be. None
             where only the user may set it. A codebase may ask for more than the default, so that its answers are
             whole, and not for so little that there are none.
@@ -65,10 +66,12 @@ class BuiltIn(StrEnum):
     """The kinds of scorers that are built in; each is also the name of one."""
 
     HEURISTIC = "heuristic"
+    LEARNED = "learned"
     MODEL = "model"
     HYBRID = "hybrid"
     ORACLE = "oracle"
     REPLAY = "replay"
+    FUNCTIONGEMMA = "functiongemma"
 
 
 def _require(holds: bool) -> None:
@@ -141,6 +144,11 @@ def _whole(least: int, most: int) -> Kind:
     return Kind(f"a whole number from {least} to {most}", accept, _digits)
 
 
+def _one_or_three(value: Any) -> int:
+    _require(type(value) is int and value in {1, 3})
+    return int(value)
+
+
 def _seconds(least: str, holds: Callable[[float], bool]) -> Kind:
     def accept(value: Any) -> float:
         _require(type(value) in {int, float} and value < A_DAY_S and holds(value))
@@ -168,6 +176,7 @@ ADDRESS: Final = Kind(
 SOME_TAGS: Final = Kind(f"one of {', '.join(TAGS)}, or a list of them", _tags, _list, TAGS)
 SECONDS: Final = _seconds("above 0", lambda value: value > 0)
 PAUSE: Final = _seconds("from 0", lambda value: value >= 0)
+ONE_OR_THREE: Final = Kind("1 or 3", _one_or_three, _digits)
 ANYTHING: Final = (float("-inf"), float("inf"))
 
 SETTINGS: Final = (
@@ -179,6 +188,7 @@ SETTINGS: Final = (
     Key("server", TEXT, DEFAULT_SERVER, "the language server, known or configured", "--server NAME"),
     Key("verify", YES_OR_NO, True, "make the change in memory and ask a checker what newly fails", "--verify"),
     Key("python", PATH, None, "the codebase's interpreter or virtual environment", "--python PATH"),
+    Key("keep", PATH, None, "the folder in which answers are kept to learn from", "--keep [DIR]"),
 )
 """At the top of a file."""
 
@@ -200,18 +210,37 @@ HYBRID: Final = (
 )
 REPLAY: Final = (Key("file", PATH, None, "the recording to answer from, made by `--record`"),)
 
+LEARNED: Final = (Key("model", PATH, None, "the model's file; unless given, your current version or the shipped one"),)
+
+FUNCTIONGEMMA: Final = (
+    Key("model", PATH, None, "the folder with the model"),
+    Key("backend", _one_of(BACKENDS), "auto", "what computes it: a GPU where there is one, else int8; or a server"),
+    Key("passes", ONE_OR_THREE, 1, "1 reads the three digits at once, 3 each after the likeliest before it"),
+    Key("max_suffix_tokens", _whole(64, 4_096), 200, "of a place's own part of the prompt; more is cut"),
+    Key("declared", YES_OR_NO, None, "whether prompts declare the function; else as in the model's training"),
+    Key("writes_reasons", YES_OR_NO, False, "whether the model writes its reasons, many times slower"),
+    Key("url", ADDRESS, None, "where the server is, for the backends that are one"),
+    Key("served_as", TEXT, None, "what an OpenAI-compatible server calls the model"),
+    Key("token_env", TEXT, None, "the environment variable that holds the token to send to the server"),
+    Key("token_file", PATH, None, "the file that holds the token to send to the server"),
+)
+
 
 def keys_of(kind: BuiltIn) -> tuple[Key, ...]:
     """The keys of a scorer's table, by its kind."""
     match kind:
         case BuiltIn.HEURISTIC | BuiltIn.ORACLE:
             return ()
+        case BuiltIn.LEARNED:
+            return LEARNED
         case BuiltIn.MODEL:
             return MODEL
         case BuiltIn.HYBRID:
             return HYBRID
         case BuiltIn.REPLAY:
             return REPLAY
+        case BuiltIn.FUNCTIONGEMMA:
+            return FUNCTIONGEMMA
         case _:
             assert_never(kind)
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TextIO
 
 import attrs
 
+from interpreters.edge.comparison import OVERALL, Sheet
+from interpreters.edge.reliability import Reliability, reliability_of
+from interpreters.edge.tables import by_group, print_sheet
 from tidepool.cases import Case
-from tidepool.metrics import Row, Score, Summary, summary
+from tidepool.metrics import FIGURES, Row, Score, Summary, bins_of, summary, sums_of
 from tidepool.wire import dumps, to_wire
 
 COLUMNS: Final = (
     ("cases", "cases"),
+    ("@5", "recall_at_5"),
+    ("@10", "recall_at_10"),
     ("recall@20", "recall"),
+    ("@50", "recall_at_50"),
     ("by location", "recall_at_location"),
     ("precision", "precision"),
     ("nDCG@20", "ndcg"),
@@ -22,10 +27,12 @@ COLUMNS: Final = (
     ("ECE", "ece"),
     ("seconds", "seconds"),
 )
-"""The table's headings, and which part of a summary stands below each."""
+"""The table's headings, and the figure below each."""
 
-WIDTH: Final = 120
-"""Columns that the table needs: a number that is cut is none."""
+UNCERTAIN: Final = tuple(one for one in COLUMNS if one[1] not in {"cases", "recall_at_location", "seconds"})
+"""Those whose intervals the table shows: how long an answer took depends on the machine more than on the cases."""
+
+NO_TAG: Final = "no tag"
 
 
 @attrs.frozen
@@ -42,24 +49,37 @@ class Measured:
     rows: tuple[Row, ...]
 
 
-def _overall(_measured: Measured) -> str:
-    return "overall"
+@attrs.frozen
+class Measurement:
+    """All that was measured in one run.
+
+    Attributes:
+        measured: every answer.
+        against: the way that the others are compared with.
+        model_bytes: how large a scorer's model is, where it is known to have one.
+    """
+
+    measured: tuple[Measured, ...]
+    against: str
+    model_bytes: Mapping[str, int] = attrs.field(factory=dict)
 
 
-GROUPINGS: Final[Mapping[str, Callable[[Measured], str]]] = {
-    "overall": _overall,
-    "codebases": lambda one: one.case.codebase,
-    "kinds": lambda one: str(one.case.kind),
+GROUPINGS: Final[Mapping[str, Callable[[Case], Sequence[str]]]] = {
+    OVERALL: lambda _case: (OVERALL,),
+    "codebases": lambda case: (case.codebase,),
+    "kinds": lambda case: (str(case.kind),),
+    "tags": lambda case: [str(tag) for tag in case.tags] or (NO_TAG,),
 }
-"""What is summed up, and by what."""
+"""What is summed up, and by what; a case with two tags counts for both."""
 
 
 def summaries(measured: Iterable[Measured]) -> dict[str, dict[str, dict[str, Summary]]]:
     """The summary of each way, by grouping, by group and by way; groups are sorted, ways stand as they first came."""
     sorts: dict[str, dict[str, dict[str, list[Score]]]] = {grouping: {} for grouping in GROUPINGS}
     for one in measured:
-        for grouping, group_of in GROUPINGS.items():
-            sorts[grouping].setdefault(group_of(one), {}).setdefault(one.way, []).append(one.score)
+        for grouping, groups_of in GROUPINGS.items():
+            for group in groups_of(one.case):
+                sorts[grouping].setdefault(group, {}).setdefault(one.way, []).append(one.score)
     return {
         grouping: {
             group: {way: summary(scores) for way, scores in ways.items()} for group, ways in sorted(groups.items())
@@ -68,39 +88,73 @@ def summaries(measured: Iterable[Measured]) -> dict[str, dict[str, dict[str, Sum
     }
 
 
-def as_table(measured: Sequence[Measured], stream: TextIO) -> None:
-    """Print what was measured, overall, by codebase and by kind, in colour where the stream is a terminal."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(file=stream, highlight=False)
-    console.width = max(console.width, WIDTH)
-    table = Table(show_lines=False, pad_edge=False, box=None, header_style="bold")
-    table.add_column("", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for heading, _ in COLUMNS:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for number, groups in enumerate(summaries(measured).values()):
-        if number:
-            table.add_row()
-        for group, ways in groups.items():
-            for place, (way, one) in enumerate(ways.items()):
-                cells = [_cell(getattr(one, field)) for _, field in COLUMNS]
-                table.add_row("" if place else group, way, *cells, style="dim" if place else "")
-    with console.capture() as drawn:
-        console.print(table)
-    stream.write(re.sub(r" +$", "", drawn.get(), flags=re.MULTILINE))
+def sheet_of(measured: Iterable[Measured]) -> Sheet:
+    """What was measured, as sums by codebase."""
+    sheet = Sheet({**FIGURES, "cases": lambda sums: sums[-1]})
+    for one in measured:
+        sums = [*sums_of(one.score), 1.0]
+        for grouping, groups_of in GROUPINGS.items():
+            for group in groups_of(one.case):
+                sheet.add(grouping, group, one.way, one.case.codebase, sums)
+    return sheet
 
 
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+def as_table(found: Measurement, stream: TextIO) -> None:
+    """Print what was measured: overall, by codebase, kind and tag; then what is uncertain of it, and the costs."""
+    print_sheet(
+        sheet_of(found.measured),
+        stream,
+        columns=COLUMNS,
+        uncertain=UNCERTAIN,
+        groupings=GROUPINGS,
+        against=found.against,
+        model_bytes=found.model_bytes,
+    )
 
 
-def as_json(measured: Sequence[Measured], stream: TextIO) -> None:
-    """Print the same as one JSON object: `overall`, `codebases` and `kinds`."""
-    found = summaries(measured)
-    plain = {**found, "overall": found["overall"].get("overall", {})}
+def as_json(found: Measurement, stream: TextIO) -> None:
+    """Print the same as one JSON object, with intervals and differences of every group, and the reliability."""
+    means = summaries(found.measured)
+    sheet = sheet_of(found.measured)
+    plain = {
+        **means,
+        OVERALL: means[OVERALL].get(OVERALL, {}),
+        **uncertainties(sheet, ("kinds", "tags"), found.against),
+        "reliability": reliability(found.measured),
+        "model_bytes": found.model_bytes,
+    }
     stream.write(dumps(to_wire(plain), indent=2) + "\n")
+
+
+def uncertainties(sheet: Sheet, groupings: Sequence[str], against: str) -> dict[str, Any]:
+    """The intervals of all figures and differences, overall and by group, as `--format json` shows them."""
+    return {
+        "intervals": {
+            OVERALL: _intervals(sheet, sheet.overall),
+            **{name: by_group(sheet, name, lambda ways: _intervals(sheet, ways)) for name in groupings},
+        },
+        "against": against,
+        "differences": {
+            OVERALL: sheet.differences(sheet.overall, against),
+            **{name: by_group(sheet, name, lambda ways: sheet.differences(ways, against)) for name in groupings},
+        },
+    }
+
+
+def _intervals(sheet: Sheet, ways: Mapping[str, dict[str, list[float]]]) -> dict[str, Any]:
+    return {way: sheet.intervals(units) for way, units in ways.items()}
+
+
+def reliability(measured: Iterable[Measured]) -> dict[str, list[Reliability]]:
+    """How often each way's claims of each confidence were right; ways that claim none are left out."""
+    claims: dict[str, list[Score]] = {}
+    for one in measured:
+        claims.setdefault(one.way, []).append(one.score)
+    points = {
+        way: reliability_of(bins_of(claim for score in scores for claim in score.claims))
+        for way, scores in claims.items()
+    }
+    return {way: some for way, some in points.items() if some}
 
 
 def as_details(measured: Iterable[Measured]) -> str:
@@ -119,5 +173,5 @@ def _row(row: Row) -> dict[str, Any]:
     return {"location": row.spot.location, "risk": row.risk, "confidence": row.confidence, "also": also}
 
 
-SHOWN: Final[Mapping[str, Callable[[Sequence[Measured], TextIO], None]]] = {"table": as_table, "json": as_json}
+SHOWN: Final[Mapping[str, Callable[[Measurement, TextIO], None]]] = {"table": as_table, "json": as_json}
 """How the result can be printed."""

@@ -29,7 +29,7 @@ from h11 import LocalProtocolError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from interpreters.edge.config import check_scorer, open_scorer, shadowed_by
-from interpreters.edge.keys import SERVER_TOKEN
+from interpreters.edge.keys import SERVER_TOKEN, BuiltIn, variable
 from interpreters.edge.score_server import Limits, Log, frames_of, score_app
 from interpreters.edge.settings import Settings, read_settings
 from interpreters.edge.tokens import token_in, token_of
@@ -69,6 +69,7 @@ class Serving:
 
     Attributes:
         scorer: its name; None for the one that is configured.
+        model: the folder of the scorer functiongemma; None for the one that is configured.
         port: 0 for any that is free.
         token_file: holds the token; None for the one in the environment, if any.
         allow_anyone: listen on more than loopback although there is no token.
@@ -82,12 +83,14 @@ class Serving:
     allow_anyone: bool
     drain_timeout_s: int
     requests: int
+    model: Path | None = None
 
 
 def serve(asked: Serving, environ: Mapping[str, str]) -> int:
     """Serve until a signal says to stop; answer the command's exit code."""
     try:
-        settings = read_settings(None, environ, {"scorer": asked.scorer})
+        told = {} if asked.model is None else {variable(BuiltIn.FUNCTIONGEMMA, "model"): str(asked.model)}
+        settings = read_settings(None, {**environ, **told}, {"scorer": asked.scorer})
         check_scorer(settings.scorer, settings)
         for note in shadowed_by(settings.scorer, settings):
             _say(note, STOPPED)

@@ -6,10 +6,10 @@ flags. What a codebase may not set, or sets wrongly, is passed over and told; wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, TypeAlias, assert_never
+from typing import Any, ClassVar, Final, TypeAlias
 
 import attrs
 
@@ -27,6 +27,16 @@ class HeuristicScorer:
     kind: ClassVar = BuiltIn.HEURISTIC
     name: str
     said: str
+
+
+@attrs.frozen
+class LearnedScorer:
+    """Trees that were trained, on this machine; `interpreters.edge.keys.LEARNED` says the rest."""
+
+    kind: ClassVar = BuiltIn.LEARNED
+    name: str
+    said: str
+    model: Path | None
 
 
 @attrs.frozen
@@ -79,6 +89,25 @@ class ReplayScorer:
 
 
 @attrs.frozen
+class FunctionGemmaScorer:
+    """A model of this format, from a folder or behind a server; see `interpreters.edge.keys.FUNCTIONGEMMA`."""
+
+    kind: ClassVar = BuiltIn.FUNCTIONGEMMA
+    name: str
+    said: str
+    model: Path | None
+    backend: str
+    passes: int
+    max_suffix_tokens: int
+    declared: bool | None
+    writes_reasons: bool
+    url: str | None
+    served_as: str | None
+    token_env: str | None
+    token_file: Path | None
+
+
+@attrs.frozen
 class InstalledScorer:
     """A scorer of another distribution's.
 
@@ -93,8 +122,27 @@ class InstalledScorer:
     table: Mapping[str, Any]
 
 
-Scorer: TypeAlias = HeuristicScorer | ModelScorer | HybridScorer | OracleScorer | ReplayScorer | InstalledScorer
+Scorer: TypeAlias = (
+    HeuristicScorer
+    | LearnedScorer
+    | ModelScorer
+    | HybridScorer
+    | OracleScorer
+    | ReplayScorer
+    | FunctionGemmaScorer
+    | InstalledScorer
+)
 """A scorer as it is configured, under its `name`; `said` is where, such as a file and its line."""
+
+_BUILT_IN: Final[Mapping[BuiltIn, Callable[..., Scorer]]] = {
+    BuiltIn.HEURISTIC: HeuristicScorer,
+    BuiltIn.LEARNED: LearnedScorer,
+    BuiltIn.MODEL: ModelScorer,
+    BuiltIn.HYBRID: HybridScorer,
+    BuiltIn.ORACLE: OracleScorer,
+    BuiltIn.REPLAY: ReplayScorer,
+    BuiltIn.FUNCTIONGEMMA: FunctionGemmaScorer,
+}
 
 
 @attrs.frozen
@@ -118,6 +166,7 @@ class Settings:
     server: str
     verify: bool
     python: Path | None
+    keep: Path | None
     scorers: Mapping[str, Scorer]
     servers: Mapping[str, Mapping[str, Any]]
     origins: Mapping[Keys, str]
@@ -165,19 +214,7 @@ def _scorer(name: str, given: Layer) -> Scorer:
         return InstalledScorer(name, said, kind, table)
     built_in = BuiltIn(kind)
     values = {key.name: table.get(key.name, key.default) for key in keys_of(built_in)}
-    match built_in:
-        case BuiltIn.HEURISTIC:
-            return HeuristicScorer(name, said)
-        case BuiltIn.MODEL:
-            return ModelScorer(name, said, **values)
-        case BuiltIn.HYBRID:
-            return HybridScorer(name, said, **values)
-        case BuiltIn.ORACLE:
-            return OracleScorer(name, said)
-        case BuiltIn.REPLAY:
-            return ReplayScorer(name, said, **values)
-        case _:
-            assert_never(built_in)
+    return _BUILT_IN[built_in](name, said, **values)
 
 
 def _names(given: Layer, tables: str) -> list[str]:

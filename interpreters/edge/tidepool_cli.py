@@ -34,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if words[:1] == ["dataset"]:
             return _dataset(words[1:])
+        if words[:1] == ["train"]:
+            return _train(words[1:])
         arguments = _parser().parse_args(words)
         return COMMANDS[arguments.command].run(arguments)
     except KeyboardInterrupt:  # before the command was set up to end in order
@@ -51,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     subparsers.add_parser("dataset", help="make, check and correct sets of training examples")  # parsed apart
+    subparsers.add_parser("train", help="train scorers on such sets")
     for name, command in COMMANDS.items():
         one = subparsers.add_parser(
             name,
@@ -70,9 +73,16 @@ def _dataset(words: Sequence[str]) -> int:
     return main(words)
 
 
+def _train(words: Sequence[str]) -> int:
+    from interpreters.edge.training.cli import main
+
+    return main(words)
+
+
 def _serve_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--scorer", metavar="NAME", help="what rates the nodes (default: the one that is configured, or heuristic)")
+    add("--model", metavar="DIR", type=Path, help="the model's folder, for --scorer functiongemma")
     add("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
     add("--port", type=_number(0, 65535), default=8377, help="0 for any that is free (default: %(default)s)")
     add("--token-file", metavar="PATH", type=Path, help="holds what clients send as `Authorization: Bearer TOKEN`")
@@ -99,6 +109,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     return serve(
         Serving(
             scorer=arguments.scorer,
+            model=arguments.model,
             host=arguments.host,
             port=arguments.port,
             token_file=arguments.token_file,
@@ -177,8 +188,19 @@ def _cases(arguments: argparse.Namespace) -> int:
 
 def _evaluate_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--cases", metavar="FILE", type=Path, required=True, help="what `tidepool cases` wrote")
-    add("--scorer", metavar="NAME", help="what rates the places (default: the one that is configured, or heuristic)")
+    data = parser.add_mutually_exclusive_group(required=True)
+    data.add_argument("--cases", metavar="FILE", type=Path, help="what `tidepool cases` wrote")
+    data.add_argument(
+        "--examples", metavar="DIR", type=Path, help="a dataset: scorers are compared with its labels, place by place"
+    )
+    add("--split", choices=("train", "validation", "test"), help="of the dataset (default: test)")
+    add(
+        "--scorer",
+        metavar="NAME",
+        action="append",
+        help="what rates the places; may be repeated (default: the one that is configured, or heuristic)",
+    )
+    add("--against", metavar="NAME", help="compare the others with this one (default: the first scorer)")
     add(
         "--budget",
         metavar="N",
@@ -193,22 +215,56 @@ def _evaluate_flags(parser: argparse.ArgumentParser) -> None:
     add("--python", metavar="PATH", type=Path, help="the interpreter or environment that imports come from")
     add("--format", choices=("table", "json"), default="table", help="how to print the result (default: %(default)s)")
     add("--details", metavar="FILE", type=Path, help="also write what each answer missed, case by case")
+    add("--plot", metavar="FILE", type=Path, help="also draw how far confidences can be relied on, as SVG")
+
+
+OF_CASES: Final = ("budget", "verify", "python", "details")
+"""The flags of `tidepool evaluate` that are about explorations."""
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    if arguments.examples is not None:
+        return _evaluate_examples(arguments)
+    if arguments.split is not None:
+        return _misused("evaluate", "--split is of a dataset: name it with --examples")
     from interpreters.edge.evaluate import Evaluation, evaluate
 
     return evaluate(
         Evaluation(
             cases=arguments.cases,
-            scorer=arguments.scorer,
+            scorers=tuple(arguments.scorer or ()),
             budget=arguments.budget,
             verify=arguments.verify,
             python=arguments.python,
             form=arguments.format,
             details=arguments.details,
+            against=arguments.against,
+            plot=arguments.plot,
         )
     )
+
+
+def _evaluate_examples(arguments: argparse.Namespace) -> int:
+    from interpreters.edge.labelled import Labelled, evaluate_labelled
+
+    for name in OF_CASES:
+        if getattr(arguments, name) is not None:
+            return _misused("evaluate", f"--{name} is about explorations: it does not go with --examples")
+    return evaluate_labelled(
+        Labelled(
+            folder=arguments.examples,
+            split=arguments.split or "test",
+            scorers=tuple(arguments.scorer or ()),
+            form=arguments.format,
+            against=arguments.against,
+            plot=arguments.plot,
+        )
+    )
+
+
+def _misused(command: str, why: str) -> int:
+    print(f"tidepool {command}: {why}", file=sys.stderr)
+    return 2
 
 
 COMMANDS: Final[dict[str, Command]] = {
@@ -228,7 +284,8 @@ COMMANDS: Final[dict[str, Command]] = {
     "evaluate": Command(
         "measure how good answers are, against cases, with two baselines beside it",
         "  tidepool evaluate --cases cases.jsonl\n"
-        "  tidepool evaluate --cases cases.jsonl --scorer hybrid --no-verify --format json\n",
+        "  tidepool evaluate --cases cases.jsonl --scorer heuristic --scorer learned --no-verify --plot plot.svg\n"
+        "  tidepool evaluate --examples data --split test --scorer heuristic --scorer learned --format json\n",
         _evaluate_flags,
         _evaluate,
     ),
@@ -236,6 +293,7 @@ COMMANDS: Final[dict[str, Command]] = {
         "rate nodes for other programs, over HTTP",
         "  tidepool serve\n"
         "  tidepool serve --scorer hybrid --port 0\n"
+        "  tidepool serve --scorer functiongemma --model ../functiongemma\n"
         "  TIDEPOOL_TOKEN=... tidepool serve --host 0.0.0.0\n",
         _serve_flags,
         _serve,

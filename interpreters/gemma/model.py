@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Final
 
@@ -57,6 +57,43 @@ WHY_CHARACTERS: Final = 300
 """What is kept of the reason of a failure, which may quote the server."""
 
 
+@attrs.frozen
+class Dialect:
+    """How servers of a kind are asked to rate nodes.
+
+    Attributes:
+        path: where, below a server's address.
+        body: the request about some nodes.
+        read: the answer to each of these nodes, of a reply's status, headers and body, of whether a token was sent,
+            and of what to do where it is not accepted. It raises `Trouble` where the reply as a whole is none.
+        reply_bytes_per_node: what a reply may be long, for each node.
+    """
+
+    path: str
+    body: Callable[[Sequence[RateNode]], bytes]
+    read: Callable[[Sequence[RateNode], int, Mapping[str, str], bytes, bool, str], Sequence[Result[Rubric, str]]]
+    reply_bytes_per_node: int
+
+
+def _score_body(ops: Sequence[RateNode]) -> bytes:
+    return dumps([score_request(op.query, op.node) for op in ops]).encode()
+
+
+def _score_read(
+    ops: Sequence[RateNode],
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    token_sent: bool,
+    token_hint: str,
+) -> Sequence[Result[Rubric, str]]:
+    return read_reply(status, headers, body, len(ops), token_sent=token_sent, token_hint=token_hint)
+
+
+SCORE: Final = Dialect("/score", _score_body, _score_read, REPLY_BYTES_PER_NODE)
+"""Our own: a rubric for each node."""
+
+
 def model(rate: Model) -> AsyncHandler[Gemma]:
     """Rate nodes by a model and by nothing else: a node that it does not rate fails the program that asked.
 
@@ -85,6 +122,7 @@ async def open_model(  # noqa: PLR0913 - each is one setting, and named where it
     total_timeout_s: float = TOTAL_TIMEOUT_S,
     attempts: int = ATTEMPTS,
     token_hint: str = "",
+    dialect: Dialect = SCORE,
 ) -> AsyncGenerator[Model]:
     """Open connections to a scoring server when they are needed, and close them at the end.
 
@@ -100,11 +138,12 @@ async def open_model(  # noqa: PLR0913 - each is one setting, and named where it
         attempts: at one request, from 1. Repeated is what a later attempt can mend: a connection that failed or broke
             off, a time-out, and the statuses 429, 502, 503 and 504, after the time that `Retry-After` asks for.
         token_hint: what to do where the token is not accepted, to end a sentence: where it is set.
+        dialect: how the server is asked.
 
     Raises:
         ConfigError: one of them cannot be used.
     """
-    address = _address(url)
+    address = _address(url, dialect.path)
     _check_token(token)
     _check_numbers(nodes_per_request, requests_in_flight, attempts, request_timeout_s, total_timeout_s)
     headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity"}
@@ -123,6 +162,7 @@ async def open_model(  # noqa: PLR0913 - each is one setting, and named where it
         yield _Client(
             transport=transport,
             address=address,
+            dialect=dialect,
             headers=httpx.Headers(headers),
             name=name,
             token=token,
@@ -136,13 +176,13 @@ async def open_model(  # noqa: PLR0913 - each is one setting, and named where it
         ).rate
 
 
-def _address(url: str) -> httpx.URL:
+def _address(url: str, path: str) -> httpx.URL:
     check_address(url)
     try:
         address = httpx.URL(url)
     except (httpx.InvalidURL, UnicodeError):
         raise ConfigError(UNREADABLE) from None
-    return address.copy_with(path=address.path.rstrip("/") + "/score")
+    return address.copy_with(path=address.path.rstrip("/") + path)
 
 
 def _check_token(token: str | None) -> None:
@@ -169,6 +209,7 @@ class _Client:
 
     transport: httpx.AsyncHTTPTransport
     address: httpx.URL
+    dialect: Dialect
     headers: httpx.Headers = attrs.field(repr=False)
     name: str
     token: str | None = attrs.field(repr=False)
@@ -239,19 +280,17 @@ class _Client:
         Raises:
             Trouble: there was no reply to speak of.
         """
-        questions = [score_request(op.query, op.node) for op in ops]
-        body = dumps(questions).encode()
+        body = self.dialect.body(ops)
         async with self.slots:  # other rounds may be under way
             try:
                 async with asyncio.timeout(self.request_timeout_s):
-                    status, headers, reply = await self.send(body, REPLY_BYTES_PER_NODE * len(ops))
+                    status, headers, reply = await self.send(body, self.dialect.reply_bytes_per_node * len(ops))
             except TimeoutError:
                 why = f"did not answer within {self.request_timeout_s:g} s"
                 raise Trouble(why, again=True, timed_out=True) from None
             except (httpx.HTTPError, OSError) as error:
                 raise _broken(error) from error
-        token_sent = self.token is not None
-        return read_reply(status, headers, reply, len(ops), token_sent=token_sent, token_hint=self.token_hint)
+        return self.dialect.read(ops, status, headers, reply, self.token is not None, self.token_hint)
 
     async def send(self, body: bytes, most_bytes: int) -> tuple[int, httpx.Headers, bytes]:
         """Status, headers and body of a reply that is not too long."""

@@ -105,15 +105,34 @@ def read_reply(
     Raises:
         Trouble: the reply as a whole is none.
     """
-    if status != 200:
-        refused = _refused(token_hint, token_sent=token_sent)
-        raise _not_ok(status, headers, body, refused)
-    data = _json(headers, body)
+    data = read_json(status, headers, body, token_sent=token_sent, token_hint=token_hint)
     if not isinstance(data, list):
         raise Trouble("answered a list of nodes with something that is not a list")
     if len(data) != count:
         raise Trouble(f"answered {count} nodes with a list of {len(data)}")
     return [_node(item) for item in data]
+
+
+def read_json(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    path: str = "/score",
+    token_sent: bool = True,
+    token_hint: str = "",
+) -> Any:
+    """The data of a reply that went well; the rest as in `read_reply`.
+
+    Args:
+        path: what was asked for, below the server's address.
+
+    Raises:
+        Trouble: it did not go well, or the reply is no JSON.
+    """
+    if status != 200:
+        raise _not_ok(status, headers, body, _refused(token_hint, token_sent=token_sent), path)
+    return _json(headers, body)
 
 
 def _node(item: Any) -> Result[Rubric, str]:
@@ -162,11 +181,11 @@ def _refused(token_hint: str, *, token_sent: bool) -> str:
     return f"wants a token, and none was sent: {token_hint or 'set one'}"
 
 
-def _not_ok(status: int, headers: Mapping[str, str], body: bytes, refused: str) -> Trouble:
+def _not_ok(status: int, headers: Mapping[str, str], body: bytes, refused: str, path: str) -> Trouble:
     if 300 <= status < 400:
         return Trouble(f"wants the question sent elsewhere (status {status}), which is not done: correct its address")
     known = _STATUSES.get(status, _Status("answered with a status that has no meaning here"))
-    why = f"{refused if status == 401 else known.why} (status {status})"
+    why = f"{refused if status == 401 else known.why.replace('/score', path)} (status {status})"
     if said := _error_text(headers, body):
         why += f": {said}"
     wait_s = retry_after_s(headers) if known.again else 0.0
@@ -179,7 +198,7 @@ def _error_text(headers: Mapping[str, str], body: bytes) -> str:
     except Trouble:
         return ""
     match data:
-        case {"error": str(text)}:
+        case {"error": str(text)} | {"error": {"message": str(text)}} | {"object": "error", "message": str(text)}:
             return _quoted(text)
     return ""
 

@@ -7,7 +7,9 @@ import sys
 import answer
 import client
 import effects
+import functiongemma
 import harvest
+import learned
 import scoring
 import serving
 import startup
@@ -22,6 +24,8 @@ BENCHMARKS = {
     "client": client.main,
     "what_if": what_if.main,
     "harvest": harvest.main,
+    "functiongemma": functiongemma.main,
+    "learned": learned.main,
 }
 
 

@@ -25,24 +25,28 @@ class Terminated(BaseException):
     """The process was told to end; what is open is closed on the way out."""
 
 
-def outcome(verb: str, work: Callable[[], int]) -> int:
-    """The exit code of a verb's work, which ends in order where it fails or is told to end."""
+def outcome(verb: str, work: Callable[[], int], command: str = "dataset") -> int:
+    """The exit code of a verb's work, which ends in order where it fails or is told to end.
+
+    Args:
+        command: the one that the verb is of.
+    """
     try:
         with _ending_in_order():
             return work()
     except ConfigError as error:
-        return say(verb, error, USAGE)
+        return say(verb, error, USAGE, command)
     except InterpreterError as error:
-        return say(verb, error, NO_SERVER)
+        return say(verb, error, NO_SERVER, command)
     except KeyboardInterrupt:
         return INTERRUPTED
     except (Terminated, asyncio.CancelledError):
         return TERMINATED
 
 
-def say(verb: str, what: object, code: int = DONE) -> int:
+def say(verb: str, what: object, code: int = DONE, command: str = "dataset") -> int:
     """Tell on standard error, and answer the exit code."""
-    print(f"tidepool dataset {verb}: {printable(str(what))}", file=sys.stderr)
+    print(f"tidepool {command} {verb}: {printable(str(what))}", file=sys.stderr)
     return code
 
 

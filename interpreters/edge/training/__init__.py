@@ -1,0 +1,1 @@
+"""`tidepool train`: models learnt from a dataset."""

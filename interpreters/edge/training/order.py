@@ -1,0 +1,56 @@
+"""In which order rows are trained on: by their lengths, the recipe and a seed alone, so that it can be resumed. Pure.
+
+Rows of a like length are put together, since a batch is as long as its longest row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import ceil
+from random import Random
+from typing import Final, TypeAlias
+
+import attrs
+
+from interpreters.edge.training.recipes import Recipe
+
+Batch: TypeAlias = list[int]
+"""Rows, by their place in the set."""
+
+SORTED_TOGETHER: Final = 16
+"""Batches that are drawn at random and then sorted by length among themselves: enough to save padding, and no order."""
+
+
+@attrs.frozen
+class Step:
+    """One change of the weights: its number, from 1, its epoch, from 0, and the batches that it is computed from."""
+
+    number: int
+    epoch: int
+    batches: tuple[Batch, ...]
+
+
+def count_steps(rows: int, recipe: Recipe) -> int:
+    """How many steps a recipe takes for so many rows."""
+    return recipe.epochs * ceil(ceil(rows / recipe.batch) / recipe.accumulate)
+
+
+def steps(lengths: Sequence[int], recipe: Recipe, seed: int) -> Iterator[Step]:
+    """Every step of a training; an epoch has each row once."""
+    number = 0
+    for epoch in range(recipe.epochs):
+        batches = _batches(lengths, recipe.batch, Random(f"{seed}/{epoch}"))  # noqa: S311 - it only shuffles
+        for begin in range(0, len(batches), recipe.accumulate):
+            number += 1
+            yield Step(number, epoch, tuple(batches[begin : begin + recipe.accumulate]))
+
+
+def _batches(lengths: Sequence[int], size: int, dice: Random) -> list[Batch]:
+    rows = list(range(len(lengths)))
+    dice.shuffle(rows)
+    found: list[Batch] = []
+    for begin in range(0, len(rows), size * SORTED_TOGETHER):
+        some = sorted(rows[begin : begin + size * SORTED_TOGETHER], key=lengths.__getitem__)
+        found += [some[at : at + size] for at in range(0, len(some), size)]
+    dice.shuffle(found)
+    return found

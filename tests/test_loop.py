@@ -1,0 +1,334 @@
+"""The loop: what it trains on, when it promotes, and that a version is whole whatever happens.
+
+The learner here is a table: what is mostly said of code that begins with a word.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from argparse import ArgumentParser, Namespace
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+import attrs
+import pytest
+
+from interpreters.edge.dataset.reading import read_examples
+from interpreters.edge.home import Home, Version, current_model, digest_of
+from interpreters.edge.keeping import keep
+from interpreters.edge.training import loop, rollback, versions
+from interpreters.edge.training.learners import Learner, Scorer
+from interpreters.edge.training.rebuilding import freeze, rebuild, same_codebase
+from tidepool.domain import NodeContext, Provenance, QueryContext, Rubric, Tag, TrainingExample
+from tidepool.effects.gemma import RateNode
+from tidepool.errors import ConfigError
+from tidepool.wire import dumps, loads, parse
+
+ROOT: Final = Path(__file__).parent.parent
+TAGS: Final = (Tag.FUNCTION, Tag.MODULE)
+BREAKS: Final = Rubric(5, 5, 5, "it breaks")
+STAYS: Final = Rubric(1, 1, 5, "it does not")
+
+
+def example(codebase: str, number: int, labeller: str | None = "mixed", *, is_right: bool = True) -> TrainingExample:
+    """One of a question of its own, whose code is like no other's but for its first word, which says what is right."""
+    words = " ".join(f"w{sha256(f'{codebase} {number} {at}'.encode()).hexdigest()[:8]}" for at in range(30))
+    breaks = number % 4 < 2
+    query = QueryContext(f"rename f{number} to g", (TAGS[number % 2],))
+    node = NodeContext(f"a.py:{number + 1}", None, f"{'breaks' if breaks else 'stays'} {words}")
+    rubric = BREAKS if breaks is is_right else STAYS
+    origin = Provenance(codebase=codebase, labeller=labeller)
+    return TrainingExample(query, node, rubric, datetime(2026, 1, 1, tzinfo=UTC), origin)
+
+
+def write(folder: Path, split: str, examples: Iterable[TrainingExample]) -> None:
+    (folder / split).mkdir(parents=True)
+    (folder / split / "00000.jsonl").write_text("".join(f"{dumps(one)}\n" for one in examples))
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """What it says of the code to train on is wrong throughout; what it says of its test set is right."""
+    write(tmp_path / "base", "train", [example("shop", number, is_right=False) for number in range(40)])
+    write(tmp_path / "base", "validation", [example("mill", number, is_right=False) for number in range(4)])
+    write(tmp_path / "base", "test", [example("bank", number) for number in range(20)])
+    return tmp_path / "base"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+def train(data: Path, out: Path, _seed: int) -> None:
+    """What is mostly said of each first word."""
+    said: dict[str, Counter[tuple[int, int]]] = {}
+    for _, one in read_examples(data, ("train",)):
+        said.setdefault(first_word(one.node), Counter())[one.rubric.relevance, one.rubric.risk] += 1
+    out.write_text(dumps({word: counts.most_common(1)[0][0] for word, counts in said.items()}))
+
+
+def first_word(node: NodeContext) -> str:
+    return node.snippet.split()[0]
+
+
+def opened(model: Path | None) -> Scorer:
+    """What is shipped says 3 of everything."""
+    table = {"breaks": (3, 3), "stays": (3, 3)} if model is None else parse(model.read_bytes())
+
+    def rated(op: RateNode) -> Rubric:
+        relevance, risk = table[first_word(op.node)]
+        return Rubric(relevance, risk, 3, "")
+
+    return RateNode.by(rated)
+
+
+LEARNER: Final = Learner("table", "model.json", train, opened)
+
+
+def go_round(home: Home, base: Path, seed: int = 0) -> int:
+    return loop.go_round(home, base, home.folder / "kept", LEARNER, seed)
+
+
+def kept(home: Home, *examples: TrainingExample) -> None:
+    keep(examples, home.folder / "kept")
+
+
+def current(home: Home) -> Version:
+    version = home.current()
+    assert version is not None
+    return version
+
+
+def call(verb: ModuleType, *words: str) -> int:
+    parser = ArgumentParser()
+    verb.flags(parser)
+    arguments: Namespace = parser.parse_args(words)
+    code: int = verb.main(arguments)
+    return code
+
+
+NEWS: Final = [example("news", number, "oracle") for number in range(60)]
+
+
+def test_a_worse_model_is_not_promoted_and_the_reason_is_told(
+    home: Home, base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert go_round(home, base) == 1
+    said = capsys.readouterr().err
+    assert "shipped stays current: it is worse beyond noise: overall (-0.5000), Function (-0.5000)" in said
+    assert home.current() is None and home.versions() == []
+    (attempt,) = loop.read_history(home)
+    assert attempt.version is None and {one.part for one in attempt.standings} == {"overall", "Function", "Module"}
+
+
+def test_what_was_kept_since_makes_a_model_that_is_promoted(
+    home: Home, base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept(home, *NEWS)
+    assert go_round(home, base) == 0
+    assert "60 kept examples added to the base set" in capsys.readouterr().err
+    version = current(home)
+    assert version.name.startswith("0001-") and version.name.endswith(version.data_sha256[:8])
+    assert version.parent == "shipped" and version.model_sha256 == digest_of(home.model_of(version))
+    assert [(one.before, one.after) for one in version.standings] == [(0.5, 1.0)] * 3
+    assert not (home.folder / "work").exists()
+
+
+def test_the_same_data_are_not_tried_twice(home: Home, base: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (go_round(home, base), go_round(home, base)) == (1, 3)
+    assert "nothing is new: a model that was trained on the same was not promoted, since it is worse" in (
+        capsys.readouterr().err
+    )
+    kept(home, *NEWS)
+    assert (go_round(home, base), go_round(home, base)) == (0, 3)
+    assert f"nothing is new: {current(home).name} was trained on the same" in capsys.readouterr().err
+    assert len(loop.read_history(home)) == 2
+
+
+def test_nothing_of_a_codebase_that_is_tested_on_is_trained_on(
+    home: Home, base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept(home, *(example("Bank-2.0", number, "oracle") for number in range(100, 130)))
+    go_round(home, base)
+    assert "30 kept examples left out: of a codebase that models are tested on" in capsys.readouterr().err
+    data = list(read_examples(home.folder / "data"))
+    assert {split for split, one in data if one.provenance and "bank" in str(one.provenance.codebase).lower()} == {
+        "test"
+    }
+
+
+def test_code_nearly_the_same_as_in_the_test_set_is_not_trained_on(home: Home, base: Path) -> None:
+    copied = attrs.evolve(example("bank", 3, "oracle"), provenance=Provenance("fork", labeller="oracle"))
+    frozen = freeze(base, home.folder / "frozen")
+    rebuild(base, [copied, *NEWS[:5]], frozen, home.folder / "data", seed=0)
+    names = {one.provenance.codebase for _, one in read_examples(home.folder / "data", ("train",)) if one.provenance}
+    assert names == {"shop", "news"}
+
+
+def test_the_test_set_stays_as_it_was_when_the_base_set_changes(home: Home, base: Path) -> None:
+    go_round(home, base)
+    frozen = (home.folder / "frozen/test/00000.jsonl").read_bytes()
+    write(base.with_name("next"), "train", [example("bank", n) for n in range(50, 90)])
+    write(base.with_name("next"), "test", [example("shop", n) for n in range(20)])
+    with pytest.raises(ConfigError):  # nothing is left to train on: its codebase is tested on
+        go_round(home, base.with_name("next"))
+    assert (home.folder / "frozen/test/00000.jsonl").read_bytes() == frozen
+
+
+def test_a_models_own_word_is_no_label_and_a_persons_wins(home: Home, base: Path) -> None:
+    own, told = example("news", 1, None), example("news", 2, "oracle")
+    person = attrs.evolve(told, rubric=BREAKS, provenance=Provenance("news", labeller="person"))
+    frozen = freeze(base, home.folder / "frozen")
+    rebuilt = rebuild(base, [own, person, told], frozen, home.folder / "data", seed=0)
+    assert rebuilt.added == 1
+    assert sum(rebuilt.left_out.values()) == 2
+    news = [
+        one.rubric
+        for _, one in read_examples(home.folder / "data", ("train",))
+        if one.provenance and one.provenance.codebase == "news"
+    ]
+    assert news == [BREAKS]
+
+
+def test_what_a_person_said_of_the_rebuilt_set_counts_in_the_next_one(home: Home, base: Path) -> None:
+    frozen = freeze(base, home.folder / "frozen")
+    rebuild(base, NEWS[:3], frozen, home.folder / "data", seed=0)
+    said = attrs.evolve(NEWS[1], rubric=Rubric(2, 2, 5, ""), provenance=Provenance("news", labeller="person"))
+    (home.folder / "data/corrections.jsonl").write_text(f"{dumps(said)}\n")
+    rebuild(base, NEWS[:3], frozen, home.folder / "data", seed=0)
+    lines = (home.folder / "data/train/00000.jsonl").read_text().splitlines()
+    found = [one for one in (loads(TrainingExample, line) for line in lines) if one.query == said.query]
+    assert any(one.rubric == said.rubric for one in found)
+
+
+@pytest.mark.parametrize("name", ["starlette", "Starlette-1.10.0", "starlette_1.10"])
+def test_a_codebase_is_known_by_its_name_however_it_is_written(name: str) -> None:
+    assert same_codebase(name) == "starlette"
+
+
+def test_versions_are_listed_and_an_earlier_one_is_gone_back_to(
+    home: Home, base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ("--home", str(home.folder))
+    assert call(versions, *where) == 3
+    assert "the shipped model is current" in capsys.readouterr().err
+    kept(home, *NEWS)
+    assert go_round(home, base) == 0
+    first = current(home).name
+    kept(home, *(example("news", number, "oracle") for number in range(60, 70)))
+    assert go_round(home, base) == 0
+    second = current(home).name
+    assert (second[:4], current(home).parent) == ("0002", first)
+    assert call(rollback, first, *where) == 0 and current(home).name == first
+    capsys.readouterr()
+    assert call(versions, *where) == 0
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert [line.split()[:-6] for line in lines] == [["*", first, "shipped"], [second, first]]
+    assert call(versions, *where, "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["current"] == first and [one["name"] for one in found["versions"]] == [first, second]
+    assert call(rollback, "shipped", *where) == 0 and home.current() is None
+
+
+@pytest.mark.parametrize("name", ["0009-nothing", "../versions", "", ".0001"])
+def test_a_version_that_is_not_there_cannot_be_gone_back_to(
+    home: Home, base: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    kept(home, *NEWS)
+    go_round(home, base)
+    before = current(home)
+    assert call(rollback, name, "--home", str(home.folder)) == 2
+    assert f"has no version {name!r}: name one that `tidepool train versions` lists" in capsys.readouterr().err
+    assert current(home) == before
+
+
+def test_one_loop_runs_at_a_time(home: Home, base: Path) -> None:
+    with home.held(), pytest.raises(ConfigError, match="is used by another process: wait for it"):
+        go_round(home, base)
+
+
+def test_the_current_model_is_found_in_the_users_folder(tmp_path: Path, base: Path) -> None:
+    environ = {"XDG_DATA_HOME": str(tmp_path)}
+    assert current_model(environ) is None and current_model({}) is None
+    home = Home(tmp_path / "tidepool")
+    kept(home, *NEWS)
+    go_round(home, base)
+    assert current_model(environ) == home.model_of(current(home))
+    home.model_of(current(home)).unlink()
+    with pytest.raises(ConfigError, match=r"model\.json is gone: go back to another version"):
+        current_model(environ)
+
+
+def test_a_pointer_that_cannot_be_read_is_told(home: Home) -> None:
+    home.folder.mkdir()
+    (home.folder / "current.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"current\.json cannot be read .*tidepool train rollback NAME"):
+        home.current()
+
+
+def test_training_that_fails_leaves_everything_as_it_was(home: Home, base: Path) -> None:
+    kept(home, *NEWS)
+    go_round(home, base)
+    before = current(home)
+    kept(home, example("news", 99, "oracle"))
+    silent = attrs.evolve(LEARNER, train=lambda _data, _out, _seed: None)
+    with pytest.raises(ConfigError, match="made no model"):
+        loop.go_round(home, base, home.folder / "kept", silent, 0)
+    assert current(home) == before and not (home.folder / "work").exists()
+
+
+def promoting(home: Home) -> None:
+    """Promote version after version, and say so; what the process that is killed does."""
+    home.folder.mkdir()
+    for number in range(10_000):
+        model = home.folder / "new.json"
+        model.write_text(dumps([number] * 20_000))
+        name = home.next_name(f"{number:08}")
+        version = Version(name, "shipped", "", "table", 0, "", "", "model.json", digest_of(model), ())
+        home.promote(version, model)
+        sys.stdout.write(f"{name}\n")
+        sys.stdout.flush()
+
+
+@pytest.mark.parametrize("promoted", [1, 2, 5])
+def test_a_process_that_is_killed_while_it_promotes_leaves_a_whole_current_version(home: Home, promoted: int) -> None:
+    program = (
+        "import sys; sys.path.insert(0, 'tests'); from test_loop import Home, promoting; from pathlib import Path\n"
+        f"promoting(Home(Path({str(home.folder)!r})))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout is not None
+        told = [process.stdout.readline().decode().strip() for _ in range(promoted)]
+        process.send_signal(signal.SIGKILL)
+    version = current(home)
+    assert version.name >= told[-1]
+    assert digest_of(home.model_of(version)) == version.model_sha256
+    assert all(digest_of(home.model_of(one)) == one.model_sha256 for one in home.versions())
+
+
+@pytest.mark.slow
+def test_the_real_learner_goes_round(tmp_path: Path, base: Path) -> None:
+    pytest.importorskip("lightgbm")
+    if find_spec("interpreters.edge.training.embedded") is None:
+        pytest.skip("the embedded learner is not there")
+    words = ["train", "loop", "--data", str(base), "--home", str(tmp_path / "home")]
+    ended = subprocess.run(
+        [Path(sys.executable).with_name("tidepool"), *words],
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode in {0, 1}, ended.stderr
+    assert "current" in ended.stderr.splitlines()[-1]
