@@ -9,6 +9,7 @@
     ├── ConfigError              what the user set cannot be used
     └── InterpreterError         the world did not answer
         ├── Unavailable          it may answer later: worth asking again
+        │   └── OutOfTime        the time given for the whole answer is over
         ├── BadAnswer            it answered nonsense: asking again will not help
         ├── Unsupported          it cannot answer this kind of question at all
         └── ModelFailure         a model did not rate one node; another scorer may
@@ -126,6 +127,10 @@ class InterpreterError(TidepoolError):
 
 class Unavailable(InterpreterError):
     """It may answer later: worth asking again."""
+
+
+class OutOfTime(Unavailable):
+    """The time given for the whole answer is over: nothing more is asked for it."""
 
 
 class BadAnswer(InterpreterError):

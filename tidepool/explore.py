@@ -39,7 +39,7 @@ from tidepool.effects.lsp import (
     what_if,
 )
 from tidepool.effects.report import Report, note, progress
-from tidepool.errors import InterpreterError, Unsupported
+from tidepool.errors import InterpreterError, OutOfTime, Unsupported
 from tidepool.frontier import Frontier, Lead, Relation
 from tidepool.kin import kin
 from tidepool.onward import carried, is_in_signature, onward
@@ -153,6 +153,7 @@ class _Survey:
     unheard: dict[str, list[Place]] = attrs.field(factory=dict)
     told: set[str] = attrs.field(factory=set)
     followed: int = 0
+    late: OutOfTime | None = None
 
     def conduct(self) -> Eff[Exploring, ScoutResponse]:
         """Set out, then rate round by round."""
@@ -160,13 +161,13 @@ class _Survey:
         yield from self.set_out()
         if self.query.verify:
             yield from self.check_change()
-        while len(self.frontier) and (room := self.query.budget_nodes - len(self.rated)) > 0:
+        while not self.late and len(self.frontier) and (room := self.query.budget_nodes - len(self.rated)) > 0:
             picked = yield from self.pick(min(room, self.round_nodes))
             news = yield from self.rate(picked)
             yield from self.carry_on(news)
             total = min(self.query.budget_nodes, len(self.rated) + len(self.frontier))
             yield from progress(len(self.rated), total, picked[-1].place.location)
-        self.limits += yield from _unseen()
+        self.limits += [str(self.late)] if self.late else (yield from _unseen())
         return self.answer()
 
     @property
@@ -335,9 +336,13 @@ class _Survey:
         if self.query.keep_examples:
             time = yield from now()
             self.examples += [TrainingExample(self.query.context, node.node, node.scored, time) for node in news]
-        for answer in answers:
+        for lead, answer in zip(leads, answers, strict=True):
             if isinstance(answer, Failure):
                 failure = answer.failure()
+                if isinstance(failure, OutOfTime):
+                    self.late = failure
+                    self.frontier.defer(lead)
+                    continue
                 self.limits.append(f"the scorer failed ({failure})")
                 raise ScorerFailed(failure, self.answer()) from failure
         return news
@@ -380,8 +385,15 @@ class _Survey:
             return None
         said = yield from attempt(hover(place), InterpreterError)
         if isinstance(said, Failure):
-            self.unheard.setdefault(str(said.failure()), []).append(place)
+            self.miss(said.failure(), place)
         return said.value_or(None)
+
+    def miss(self, error: InterpreterError, place: Place) -> None:
+        """Remember that nobody said what stands at a place; that the time is over is told once."""
+        if isinstance(error, OutOfTime):
+            self.late = error
+        else:
+            self.unheard.setdefault(str(error), []).append(place)
 
     def carry_on(self, news: Sequence[Rated]) -> Eff[Exploring, None]:
         """Follow the change to the callers of the functions that pass it on."""
@@ -451,7 +463,10 @@ class _Survey:
             yield from note(f"not looked at: {_unheard(self.unheard[error])} ({error})")
 
     def could_not_read(self, what: str, error: InterpreterError) -> Eff[Report, None]:
-        """Remember, and tell at once, what an error kept from being looked at."""
+        """Remember, and tell at once, what an error kept from being looked at; that the time is over is told once."""
+        if isinstance(error, OutOfTime):
+            self.late = error
+            return
         yield from self.lacks(f"{what} ({error})")
 
     def lacks(self, what: str) -> Eff[Report, None]:

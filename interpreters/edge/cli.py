@@ -49,18 +49,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _ask(arguments: argparse.Namespace) -> int:
+    from interpreters.edge.answering import Question
     from interpreters.edge.ask import Request, ask
 
-    return ask(
-        Request(
-            question=arguments.question,
-            root=arguments.root[0] if arguments.root else Path(),
-            flags={key.name: getattr(arguments, key.name) for key in SETTINGS},
-            examples=arguments.examples,
-            record=arguments.record,
-            replay=arguments.replay,
-        )
+    question = Question(
+        text=arguments.question,
+        root=arguments.root[0] if arguments.root else Path(),
+        flags={key.name: getattr(arguments, key.name) for key in SETTINGS},
+        record=arguments.record,
     )
+    return ask(Request(question, examples=arguments.examples, replay=arguments.replay))
 
 
 def _generate(arguments: argparse.Namespace) -> int:
