@@ -8,12 +8,15 @@ Whoever asks, the command or a server that others ask, comes through here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from interpreters.edge.config import Settings, open_scorer
+from interpreters.edge.config import ReplayServer, Settings, check_scorer, choose_server, import_scorer, open_scorer
+from interpreters.lsp.session import open_session
 from tidepool.errors import InterpreterError, ModelFailure
 
 if TYPE_CHECKING:
@@ -128,6 +131,45 @@ async def answer(
     except InterpreterError as failure:  # the scorer could not be opened: one that fails later is part of the answer
         return nothing(failure, NO_SCORER)
     return attrs.evolve(outcome, notes=(*fallen.notes, *outcome.notes))
+
+
+async def answer_alone(
+    question: Question, settings: Settings, report: Callable[[], Handler[Report]], environ: Mapping[str, str]
+) -> Outcome:
+    """Answer a question with a language server of its own, unless a recording stands in for one.
+
+    Raises:
+        ConfigError: what is configured cannot be used.
+    """
+    server = choose_server(settings)
+    check_scorer(settings.scorer, settings)
+    if isinstance(server, ReplayServer):
+        from interpreters.replay import lsp_from, read_tape
+
+        return await answer(question, settings, lsp_from(read_tape(server.file)), report)
+    try:
+        async with open_session(
+            question.root,
+            server,
+            python=settings.python,
+            request_timeout_s=settings.timeout_s,
+            start_timeout_s=settings.timeout_s,
+            environ=environ,
+            meanwhile=partial(_import_the_rest, settings),
+        ) as session:
+            from interpreters.lsp.interpreter import language_server
+
+            return await answer(question, settings, language_server(session), report)
+    except InterpreterError as failure:
+        return nothing(failure, NO_SERVER)
+
+
+def _import_the_rest(settings: Settings) -> None:
+    """Import what is needed once the server answers: it reads the codebase meanwhile, and loses no time by it."""
+    for module in ("clock", "lsp.interpreter"):
+        import_module(f"interpreters.{module}")
+    import_scorer(settings.scorer, settings)
+    import_module("tidepool.explore")
 
 
 async def _run(asked: ScoutQuery, world: Handler[Any] | AsyncHandler[Any], record: Path | None) -> Outcome:

@@ -8,8 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from functools import partial
-from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,29 +17,18 @@ import attrs
 from interpreters.edge.answering import (
     ANSWERED,
     NO_SCORER,
-    NO_SERVER,
     USAGE,
     Outcome,
     Question,
-    answer,
+    answer_alone,
     answered,
-    nothing,
     query,
 )
-from interpreters.edge.config import (
-    ReplayServer,
-    Settings,
-    check_scorer,
-    choose_server,
-    import_scorer,
-    read_settings,
-    shadowed_by,
-)
+from interpreters.edge.config import Settings, read_settings, shadowed_by
 from interpreters.edge.ending import TERMINATED, until_terminated
 from interpreters.edge.render import RENDERERS, prepare, printable
-from interpreters.lsp.session import open_session
 from interpreters.report import terminal
-from tidepool.errors import ConfigError, Diverged, InterpreterError
+from tidepool.errors import ConfigError, Diverged
 
 if TYPE_CHECKING:
     from tidepool.domain import ScoutResponse
@@ -135,31 +122,12 @@ def _told(outcome: Outcome, settings: Settings, *, examples: bool) -> int:
 
 
 async def _answer(question: Question, settings: Settings) -> Outcome:
-    """Start the language server, unless a recording stands in for it, and explore while it runs."""
-    server = choose_server(settings)
-    check_scorer(settings.scorer, settings)
+    """Explore, and prepare to print the answer meanwhile."""
     for note in shadowed_by(settings.scorer, settings):
         _say(note)
     asyncio.get_running_loop().call_later(IDLE_S, prepare, settings.format)
     with terminal(sys.stderr) as report:
-        if isinstance(server, ReplayServer):
-            from interpreters.replay import lsp_from, read_tape
-
-            return await answer(question, settings, lsp_from(read_tape(server.file)), report)
-        try:
-            async with open_session(
-                question.root,
-                server,
-                python=settings.python,
-                request_timeout_s=settings.timeout_s,
-                start_timeout_s=settings.timeout_s,
-                meanwhile=partial(_import_the_rest, settings),
-            ) as session:
-                from interpreters.lsp.interpreter import language_server
-
-                return await answer(question, settings, language_server(session), report)
-        except InterpreterError as failure:
-            return nothing(failure, NO_SERVER)
+        return await answer_alone(question, settings, report, os.environ)
 
 
 def _replayed(file: Path, question: Question, settings: Settings) -> Outcome:
@@ -185,14 +153,6 @@ def _replayed(file: Path, question: Question, settings: Settings) -> Outcome:
         how += f" and the tags {', '.join(asked.tags)}" if asked.tags else " and no tags"
         how += "" if asked.verify == wanted.verify else f", {'--verify' if asked.verify else '--no-verify'}"
         raise ConfigError(f"{file} is of another question: ask {how}, or record this one ({error})") from error
-
-
-def _import_the_rest(settings: Settings) -> None:
-    """Import what is needed once the server answers: it reads the codebase meanwhile, and loses no time by it."""
-    for module in ("clock", "lsp.interpreter"):
-        import_module(f"interpreters.{module}")
-    import_scorer(settings.scorer, settings)
-    import_module("tidepool.explore")
 
 
 def _print(response: ScoutResponse, form: str, *, examples: bool) -> None:
