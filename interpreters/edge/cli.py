@@ -18,6 +18,7 @@ examples:
   semantic-scout "Is it safe to rename `Session.get` to `fetch`?" --root ../shop --format json
   semantic-scout "What if parse_price returned None?" --budget 100 --scorer hybrid
   semantic-scout --gen-training 10000 --root ../shop --root ../bank > dataset.json
+  semantic-scout --mcp --root ../shop
 
 Flags can be set for good in ~/.config/tidepool/tidepool.toml and by variables such as TIDEPOOL_BUDGET.
 
@@ -41,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # itself, and once more through everything at exit, takes a quarter of this process's time.
     gc.set_threshold(100_000, 20, 20)
     try:
+        if arguments.mcp:
+            return _serve_agents(arguments)
         return _ask(arguments) if arguments.gen_training is None else _generate(arguments)
     except KeyboardInterrupt:  # before the command was set up to end in order: it has started nothing yet
         return 130
@@ -61,6 +64,20 @@ def _ask(arguments: argparse.Namespace) -> int:
     return ask(Request(question, examples=arguments.examples, replay=arguments.replay))
 
 
+def _serve_agents(arguments: argparse.Namespace) -> int:
+    from interpreters.edge.agents.serving import Serving, serve
+
+    over_http = arguments.transport == "http"
+    return serve(
+        Serving(
+            roots=tuple(arguments.root or ()),
+            flags={name: getattr(arguments, name) for name in SERVING},
+            port=(AGENTS_PORT if arguments.port is None else arguments.port) if over_http else None,
+            warm=True,
+        )
+    )
+
+
 def _generate(arguments: argparse.Namespace) -> int:
     from interpreters.edge.dataset.generate import Wanted, generate
     from tidepool.training.labels import Labels
@@ -79,24 +96,54 @@ def _generate(arguments: argparse.Namespace) -> int:
 GENERATING: Final = ("timeout_s", "server", "python")
 """The settings that matter where examples are made; the others are of a question."""
 
+OF_A_QUESTION: Final = ("--examples", "--record", "--replay")
+
+SERVING: Final = ("timeout_s", "scorer", "server", "verify", "python")
+"""The settings that matter where agents ask; the others come with each question."""
+
+AGENTS_PORT: Final = 8378
+
 LABELS: Final = ("heuristic", "oracle", "history", "mixed")
 
 
 def _wrong(arguments: argparse.Namespace) -> str:
     """What is wrong with the flags together, or ""."""
-    if arguments.gen_training is None:
-        if arguments.question is None and arguments.keep not in {None, True}:
-            return f"there is no QUESTION, since --keep took {str(arguments.keep)[:60]!r} for its folder: ask first"
-        if arguments.question is None:
-            return "there is no QUESTION: ask what breaks if you change something, or say --gen-training N"
-        if len(arguments.root or ()) > 1:
-            return "a question is about one codebase: name one --root"
-        return "--labels and --seed go with --gen-training" if arguments.labels or arguments.seed is not None else ""
+    if arguments.mcp:
+        return _wrong_for_agents(arguments)
+    if arguments.transport is not None or arguments.port is not None:
+        return "--transport and --port go with --mcp"
+    return _wrong_for_question(arguments) if arguments.gen_training is None else _wrong_for_training(arguments)
+
+
+def _wrong_for_question(arguments: argparse.Namespace) -> str:
+    if arguments.question is None and arguments.keep not in {None, True}:
+        return f"there is no QUESTION, since --keep took {str(arguments.keep)[:60]!r} for its folder: ask first"
+    if arguments.question is None:
+        return "there is no QUESTION: ask what breaks if you change something, or say --gen-training N"
+    if len(arguments.root or ()) > 1:
+        return "a question is about one codebase: name one --root"
+    return "--labels and --seed go with --gen-training" if arguments.labels or arguments.seed is not None else ""
+
+
+def _wrong_for_training(arguments: argparse.Namespace) -> str:
     if arguments.question is not None:
         return "--gen-training makes its own questions: leave out the question, or --gen-training"
-    others = [key.flag.split()[0] for key in SETTINGS if key.name not in GENERATING]
-    given = [flag for flag in (*others, "--examples", "--record", "--replay") if _is_given(arguments, flag)]
-    return f"{given[0]} does not go with --gen-training" if given else ""
+    return _does_not_go(arguments, GENERATING, "--gen-training")
+
+
+def _wrong_for_agents(arguments: argparse.Namespace) -> str:
+    if arguments.question is not None or arguments.gen_training is not None:
+        return "--mcp serves agents, which ask themselves: leave out the question and --gen-training"
+    if arguments.port is not None and arguments.transport != "http":
+        return "--port goes with --transport http"
+    return _does_not_go(arguments, SERVING, "--mcp")
+
+
+def _does_not_go(arguments: argparse.Namespace, settings: Sequence[str], mode: str) -> str:
+    """The first flag that was given and is not one of these settings, as a complaint, or ""."""
+    others = [key.flag.split()[0] for key in SETTINGS if key.name not in settings]
+    given = [flag for flag in (*others, *OF_A_QUESTION) if _is_given(arguments, flag)]
+    return f"{given[0]} does not go with {mode}" if given else ""
 
 
 def _is_given(arguments: argparse.Namespace, flag: str) -> bool:
@@ -125,7 +172,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH",
         type=Path,
         action="append",
-        help="the codebase (default: the current folder); may be repeated with --gen-training",
+        help="the codebase (default: the current folder); may be repeated with --gen-training and --mcp",
     )
     for key in SETTINGS:
         _add_flag(parser, key)
@@ -137,6 +184,10 @@ def _parser() -> argparse.ArgumentParser:
     training.add_argument("--gen-training", metavar="N", type=_count, help="print N training examples as a JSON array")
     training.add_argument("--labels", choices=LABELS, help="who labels them (default: mixed)")
     training.add_argument("--seed", metavar="S", type=_count, help="chooses the questions (default: 0)")
+    agents = parser.add_argument_group("agents")
+    agents.add_argument("--mcp", action="store_true", help="serve agents over the Model Context Protocol")
+    agents.add_argument("--transport", choices=("stdio", "http"), help="how they are heard (default: stdio)")
+    agents.add_argument("--port", metavar="N", type=_count, help=f"of HTTP on this machine (default: {AGENTS_PORT})")
     add("--version", action=_Version, nargs=0, help="print the version and exit")
     return parser
 
