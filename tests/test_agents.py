@@ -31,7 +31,8 @@ from interpreters.edge.agents.roots import allow
 from tidepool.domain import ScoutResponse, Status
 from tidepool.errors import ConfigError
 
-FIXTURE: Final = Path(__file__).parent / "fixtures" / "llmkind"
+ROOT: Final = Path(__file__).parent.parent
+FIXTURE: Final = ROOT / "tests" / "fixtures" / "llmkind"
 SCOUT: Final = Path(sys.executable).with_name("semantic-scout")
 ADD_VARIANT: Final = "What breaks if I add a variant to LLMKind?"
 PATIENCE_S: Final = 90
@@ -299,6 +300,84 @@ def test_instructions_in_a_repository_stay_between_marks_that_it_cannot_know(tmp
         assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", text)
 
     run(work)
+
+
+def test_nothing_of_a_repository_is_run(tmp_path: Path) -> None:
+    root, marker = copied(tmp_path), tmp_path / "was run"
+    plants = {name: f"open({str(marker)!r}, 'w').close()\n" for name in ("conftest.py", "setup.py", "sitecustomize.py")}
+    program = f"#!/bin/sh\necho > '{marker}'\n"
+    plants |= {f".venv/bin/{name}": program for name in ("python", "python3", "ty", "git", "semantic-scout")}
+    plants |= {"ty": program, ".git/hooks/post-index-change": program, "node_modules/.bin/ty": program}
+    plants[".venv/pyvenv.cfg"] = "home = /usr/bin\nversion = 3.11.7\n"
+    plants[".venv/lib/python3.11/site-packages/plant.pth"] = f"import os; os.system({program!r})\n"
+    plants["ty.toml"] = "[environment]\npython = '.venv/bin/python'\n"
+    for name, text in plants.items():
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(0o755)
+
+    async def work() -> None:
+        async with Client(agents_of(tmp_path, "--root", str(root))) as client:
+            said = await client.call_tool("scout", {"question": ADD_VARIANT, "budget": 100})
+            assert answer_of(said)["pointers"][0]["verdict"] == "verified"
+
+    run(work)
+    assert not marker.exists()
+
+
+def test_the_disk_is_never_written(tmp_path: Path) -> None:
+    root = copied(tmp_path)
+
+    def seen() -> dict[Path, tuple[int, bytes]]:
+        files = (path for path in root.rglob("*") if path.is_file())
+        return {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in files}
+
+    async def work() -> None:
+        async with Client(agents_of(tmp_path, "--root", str(root))) as client:
+            for question in (ADD_VARIANT, "rename price", "add a required parameter to `price`"):
+                assert not (await client.call_tool("scout", {"question": question})).is_error
+
+    before = seen()
+    run(work)
+    assert seen() == before
+
+
+def test_every_threat_of_the_security_page_has_its_test() -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| ") and "---" not in line]
+    named = {cells[-2].strip().strip("`") for cells in rows} - {"test"}
+    defined = set(re.findall(r"^(?:async )?def (test_\w+)", "\n".join(_tests()), re.MULTILINE))
+    assert len(named) > 15
+    assert named <= defined
+
+
+def _tests() -> list[str]:
+    return [file.read_text() for file in (ROOT / "tests").glob("test_*.py")]
+
+
+@pytest.mark.slow
+def test_the_inspector_of_the_protocol_passes(tmp_path: Path) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("there is no npm")
+    inspect = [npm, "exec", "--yes", "--package=@modelcontextprotocol/inspector@0.15.0", "--", "mcp-inspector", "--cli"]
+    inspect += [str(SCOUT), "--mcp", "--root", str(FIXTURE), "--method"]
+
+    def inspected(*arguments: str) -> dict[str, Any]:
+        done = subprocess.run(
+            [*inspect, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=300
+        )
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    (tool,) = inspected("tools/list")["tools"]
+    assert tool["name"] == "scout"
+    (prompt,) = inspected("prompts/list")["prompts"]
+    assert prompt["name"] == "review_change"
+    assert inspected("resources/templates/list")["resourceTemplates"][0]["uriTemplate"] == "scout://answers/{handle}"
+    said = inspected("tools/call", "--tool-name", "scout", "--tool-arg", f"question={ADD_VARIANT}", "budget=5")
+    assert said["structuredContent"]["pointers"][0]["location"] == "llmapp/pricing.py:15"
 
 
 def test_a_signal_ends_the_server_and_its_language_server_although_its_input_stays_open(tmp_path: Path) -> None:
