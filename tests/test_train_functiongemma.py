@@ -26,9 +26,9 @@ from hypothesis import strategies as st
 from returns.result import Result, Success
 
 from interpreters.edge.training import base, checkpoints, devices, functiongemma, recipes, shapes
-from interpreters.edge.training.order import count_steps, steps
+from interpreters.edge.training.order import Batches, count_steps, steps
 from interpreters.edge.training.plot import loss_plot
-from interpreters.edge.training.recipes import RECIPES, Recipe, learning_rate
+from interpreters.edge.training.recipes import RECIPES, Recipe
 from tidepool.domain import NodeContext, QueryContext, Rubric, Tag, TrainingExample
 from tidepool.effects.gemma import RateNode
 from tidepool.errors import ConfigError, InvalidData, ModelFailure
@@ -37,14 +37,16 @@ from tidepool.wire import dumps
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
+pytest.importorskip("trl")
+peft = pytest.importorskip("peft")
 
 from interpreters.edge.training.judging import written_call  # noqa: E402
-from interpreters.edge.training.lora import attach, merge  # noqa: E402
 from interpreters.edge.training.passes import collated, loss_of  # noqa: E402
 from interpreters.edge.training.rows import RowMaker, read_split  # noqa: E402
 from interpreters.edge.training.stopping import Stop  # noqa: E402
-from interpreters.edge.training.tuning import METRICS, Ended, Task, tune  # noqa: E402
+from interpreters.edge.training.tuning import Ended, Task, adapters, tune  # noqa: E402
 from interpreters.edge.training.vocabulary import Vocabulary, vocabulary_of  # noqa: E402
+from interpreters.edge.training.watching import METRICS  # noqa: E402
 from interpreters.gemma.functiongemma.local import open_local  # noqa: E402
 
 CPU: Final = devices.Device("cpu", is_bf16=False, peak_flop_s=None)
@@ -108,7 +110,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("trained") / "model"
-    words = ("--steps", 100, "--without-declaration", "--seed", 3, "--write", 24)
+    words = ("--epochs", 2, "--steps", 130, "--without-declaration", "--seed", 3, "--write", 24)
     assert train("--data", data, "--base", "tiny", "--out", out, *words) == 0
     return out
 
@@ -166,7 +168,7 @@ def test_what_was_trained_is_a_scorer(trained: Path) -> None:
 def test_a_training_leaves_its_measurements_and_a_picture_and_no_checkpoint(trained: Path) -> None:
     lines = [json.loads(line) for line in (trained / METRICS).read_text().splitlines()]
     stepped = [line for line in lines if "loss" in line]
-    assert [line["step"] for line in stepped] == list(range(1, 101))
+    assert [line["step"] for line in stepped] == list(range(1, 131))
     assert all(line["tokens_per_s"] > 0 and line["tokens"] > 0 for line in stepped)
     assert stepped[-1]["loss"] < stepped[0]["loss"] / 4
     root = ET.parse(trained / "loss.svg").getroot()
@@ -214,7 +216,11 @@ def test_a_training_that_was_told_to_end_goes_on_as_if_it_had_not_been(data: Pat
     out = tmp_path / "parts"
     command = "import sys, tests_train; sys.exit(tests_train.train(*sys.argv[2:]))"
     (tmp_path / "tests_train.py").write_text(
-        "import argparse\nfrom interpreters.edge.training import functiongemma\n"
+        "import argparse, os, sys\n"
+        "def hear(event, _arguments):\n"
+        "    if event in {'socket.connect', 'socket.getaddrinfo'}:\n        os.write(2, b'network\\n')\n"
+        "sys.addaudithook(hear)\n"
+        "from interpreters.edge.training import functiongemma\n"
         "def train(*words):\n"
         "    parser = argparse.ArgumentParser()\n    functiongemma.flags(parser)\n"
         "    return functiongemma.main(parser.parse_args(words))\n"
@@ -223,13 +229,18 @@ def test_a_training_that_was_told_to_end_goes_on_as_if_it_had_not_been(data: Pat
         [sys.executable, "-c", command, "functiongemma", *map(str, words), "--out", str(out)],
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parent.parent)])},
+        env={
+            **{name: value for name, value in os.environ.items() if name != "CI"},  # in CI, TRL asks nobody anyway
+            "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parent.parent)]),
+            "HOME": str(tmp_path / "home"),
+        },
     ) as process:
         while process.poll() is None and (not (out / METRICS).exists() or len(losses(out)) < 3):
             time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
         told = process.communicate()[1]
     assert process.returncode == 128 + signal.SIGTERM, told
+    assert "network" not in told
     assert "saved in" in told
     assert told.rstrip().endswith("--resume")
     done = len(losses(out))
@@ -238,44 +249,99 @@ def test_a_training_that_was_told_to_end_goes_on_as_if_it_had_not_been(data: Pat
     assert train(*words, "--out", out, "--seed", 9, "--resume") == 2
     assert train(*words, "--out", out, "--resume") == 0
     assert losses(out) == pytest.approx(losses(tmp_path / "whole"), rel=1e-4)
+    assert not (tmp_path / "home").exists()
+
+
+def tuned(
+    out: Path,
+    start: Path,
+    data: Path,
+    recipe: Recipe,
+    *,
+    stop_at: int,
+    resume: bool,
+    save_every: int = 100,
+    most_steps: int | None = None,
+) -> Ended:
+    """A training on 60 rows that is told to end after a step."""
+    out.mkdir(exist_ok=True)
+    stop = Stop()
+
+    def tell(step: int, _doing: str) -> None:
+        stop.by = signal.SIGTERM if step == stop_at else None
+
+    begun = base.load_base(str(start), lambda: (), 0)
+    rows = read_split(data, "validation", RowMaker(begun.vocabulary, 1024, declared=False)).rows[:60]
+    task = Task(begun, rows, rows[:4], recipe, 5, CPU, out, most_steps, save_every)
+    return tune(task, stop, tell, resume=resume)
 
 
 def test_adapters_go_on_as_if_they_had_not_been_interrupted(small: Path, data: Path, tmp_path: Path) -> None:
-    def tuned(out: Path, stop_at: int, *, resume: bool) -> Ended:
-        out.mkdir(exist_ok=True)
-        stop = Stop()
-
-        def tell(step: int, _doing: str) -> None:
-            stop.by = signal.SIGTERM if step == stop_at else None
-
-        start = base.load_base(str(small), lambda: (), 0)
-        rows = read_split(data, "validation", RowMaker(start.vocabulary, 1024, declared=False)).rows[:60]
-        recipe = attrs.evolve(RECIPES["lora"], learning_rate=0.01)
-        return tune(Task(start, rows, rows[:4], recipe, 5, CPU, out, None, 100), stop, tell, resume=resume)
-
-    whole = tuned(tmp_path / "whole", 0, resume=False)
-    assert tuned(tmp_path / "parts", 3, resume=False).step == 3
-    ended = tuned(tmp_path / "parts", 0, resume=True)
-    assert (whole.step, ended.step) == (8, 8)
+    recipe = attrs.evolve(RECIPES["lora"], learning_rate=0.01, epochs=2)
+    whole = tuned(tmp_path / "whole", small, data, recipe, stop_at=0, resume=False)
+    assert tuned(tmp_path / "parts", small, data, recipe, stop_at=10, resume=False).step == 10
+    ended = tuned(tmp_path / "parts", small, data, recipe, stop_at=0, resume=True)
+    assert (whole.step, ended.step) == (16, 16)
     assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-4)
-    assert len(losses(tmp_path / "parts")) == 8
+    assert len(losses(tmp_path / "parts")) == 16
 
 
-def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
-    model, other = torch.nn.Linear(2, 3), torch.nn.Linear(3, 2)
-    folder = checkpoints.save(tmp_path, 1, model, torch.optim.AdamW(model.parameters()))
-    with pytest.raises(ConfigError, match="is a checkpoint of another model"):
-        checkpoints.restore(folder, other, torch.optim.AdamW(other.parameters()))
-
-
-def test_a_checkpoint_that_is_broken_says_what_to_do(tmp_path: Path) -> None:
-    model = torch.nn.Linear(2, 3)
-    optimizer = torch.optim.AdamW(model.parameters())
-    folders = [checkpoints.save(tmp_path, step, model, optimizer) for step in (1, 2, 3)]
-    assert [folder.exists() for folder in folders] == [False, True, True]
-    (folders[2] / "state.pt").write_bytes(b"cut short")
+@pytest.mark.parametrize("file", ["model.safetensors", "optimizer.pt", "trainer_state.json"])
+def test_a_checkpoint_that_is_broken_says_what_to_do(small: Path, data: Path, tmp_path: Path, file: str) -> None:
+    tuned(tmp_path, small, data, RECIPES["docs"], stop_at=1, resume=False)
+    _, folder = checkpoints.latest(tmp_path) or pytest.fail("there is none")
+    (folder / file).write_bytes(b"cut short")
     with pytest.raises(ConfigError, match="remove it, and go on from the one before it"):
-        checkpoints.restore(folders[2], model, optimizer)
+        tuned(tmp_path, small, data, RECIPES["docs"], stop_at=0, resume=True)
+
+
+def test_a_checkpoint_counts_from_when_it_is_whole(tmp_path: Path) -> None:
+    for step in (9, 10, 11):
+        checkpoints.place(tmp_path, step).mkdir(parents=True)
+        (checkpoints.place(tmp_path, step) / "model.safetensors").touch()
+    assert checkpoints.latest(tmp_path) is None
+    for step in (9, 10):
+        (checkpoints.place(tmp_path, step) / "trainer_state.json").touch()
+    assert checkpoints.latest(tmp_path) == (10, checkpoints.place(tmp_path, 10))
+
+
+def test_a_checkpoint_that_cannot_be_written_says_what_to_do(small: Path, data: Path, tmp_path: Path) -> None:
+    place = checkpoints.place(tmp_path, 2)
+    place.parent.mkdir()
+    place.touch()
+    with pytest.raises(ConfigError, match=r"cannot be written .*: make room"):
+        tuned(tmp_path, small, data, RECIPES["docs"], stop_at=5, resume=False, save_every=1)
+    assert checkpoints.latest(tmp_path) == (1, checkpoints.place(tmp_path, 1))
+
+
+def test_the_last_two_checkpoints_are_kept(small: Path, data: Path, tmp_path: Path) -> None:
+    tuned(tmp_path, small, data, RECIPES["docs"], stop_at=5, resume=False, save_every=1)
+    assert sorted(file.name for file in (tmp_path / checkpoints.FOLDER).iterdir()) == ["checkpoint-4", "checkpoint-5"]
+
+
+def test_a_training_that_ended_before_its_model_was_written_is_not_trained_on(
+    small: Path, data: Path, tmp_path: Path
+) -> None:
+    recipe = attrs.evolve(RECIPES["docs"], epochs=1, batch=30)
+    assert tuned(tmp_path, small, data, recipe, stop_at=0, resume=False).step == 2
+    told = losses(tmp_path)
+    assert tuned(tmp_path, small, data, recipe, stop_at=0, resume=True).step == 2
+    assert losses(tmp_path) == told
+
+
+def test_a_step_of_several_passes_has_the_loss_of_one(small: Path, data: Path, tmp_path: Path) -> None:
+    recipe = attrs.evolve(RECIPES["docs"], epochs=1, batch=60, learning_rate=0.01)
+    tuned(tmp_path / "one", small, data, recipe, stop_at=0, resume=False, most_steps=1)
+    several = attrs.evolve(recipe, batch=7, accumulate=9)
+    tuned(tmp_path / "several", small, data, several, stop_at=0, resume=False, most_steps=1)
+    assert losses(tmp_path / "several") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
+    weights = [
+        transformers.AutoModelForCausalLM.from_pretrained(checkpoints.place(tmp_path / name, 1)).state_dict()
+        for name in ("one", "several")
+    ]
+    # AdamW's first change of a weight is its rate, whose sign is the gradient's: of the smallest ones it may differ.
+    same = torch.cat([torch.isclose(weights[0][name], weights[1][name], atol=1e-4).flatten() for name in weights[0]])
+    assert same.float().mean() > 0.99
 
 
 def test_a_loss_that_is_no_number_is_told(
@@ -311,23 +377,6 @@ def test_adapters_leave_a_model_as_any_other_and_its_embeddings_as_they_were(
     assert changed == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 
 
-def test_merged_adapters_say_what_they_said_beside_the_weights(small: Path) -> None:
-    model = base.load_base(str(small), lambda: (), 0).model
-    tokens = torch.arange(20).reshape(1, 20)
-    with torch.no_grad():
-        plain = model(tokens).logits
-        adapters = attach(model, rank=4, alpha=8, seed=1)
-        assert torch.equal(model(tokens).logits, plain)
-        for layer in adapters.layers:
-            layer.lora_up += 0.1
-        beside = model(tokens).logits
-        merge(adapters)
-        merged = model(tokens).logits
-    assert not torch.allclose(beside, plain, atol=1e-3)
-    assert torch.allclose(merged, beside, atol=1e-4)
-    assert not any("lora" in name for name, _ in model.named_parameters())
-
-
 def test_a_gpu_s_precision_runs_on_a_processor(small: Path, data: Path, tmp_path: Path) -> None:
     words = ["--base", small, "--precision", "bf16", "--steps", 2, "--batch", 2, "--without-declaration", "--judge", 4]
     assert train("--data", data, *words, "--write", 1, "--out", tmp_path / "out") == 0
@@ -347,12 +396,13 @@ def test_an_unknown_gpu_has_none() -> None:
     assert devices.peak_flop_s("Some L400 Card") is None
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft asks for it
 def test_the_arithmetic_of_a_step_follows_from_the_weights(small: Path) -> None:
     model = base.load_base(str(small), lambda: (), 0).model
     head = model.lm_head.weight.numel()
     body = sum(weight.numel() for weight in model.parameters()) - head
     assert devices.flop(model, 100, 10) == 6 * (body * 100 + head * 10)
-    attach(model, rank=1, alpha=1, seed=0)
+    peft.get_peft_model(model, adapters(attrs.evolve(RECIPES["lora"], lora_rank=1)))
     assert 4 * (body * 100 + head * 10) < devices.flop(model, 100, 10) < 4.2 * (body * 100 + head * 10)
 
 
@@ -566,13 +616,19 @@ def test_a_value_out_of_range_is_told(words: list[str], told: str) -> None:
         chosen("--recipe", "docs", *words)
 
 
-def test_a_learning_rate_rises_and_falls_as_its_recipe_says() -> None:
-    cosine = attrs.evolve(RECIPES["mobile"], learning_rate=1.0, warmup=0.1)
-    rates = [learning_rate(cosine, step, 100) for step in range(1, 101)]
-    assert rates[:10] == pytest.approx([step / 10 for step in range(1, 11)])
-    assert rates[9:] == sorted(rates[9:], reverse=True)
-    assert rates[-1] < 0.001
-    assert {learning_rate(RECIPES["docs"], step, 100) for step in range(1, 101)} == {5e-5}
+def test_a_learning_rate_rises_and_falls_as_its_recipe_says(small: Path, data: Path, tmp_path: Path) -> None:
+    recipe = attrs.evolve(RECIPES["mobile"], batch=6, accumulate=1, epochs=1, learning_rate=0.01, warmup=0.2)
+    tuned(tmp_path / "cosine", small, data, recipe, stop_at=0, resume=False)
+    constant = attrs.evolve(recipe, schedule="constant", warmup=0.0)
+    tuned(tmp_path / "constant", small, data, constant, stop_at=0, resume=False)
+    rates = [
+        [json.loads(line).get("learning_rate") for line in (tmp_path / name / METRICS).read_text().splitlines()][:10]
+        for name in ("cosine", "constant")
+    ]
+    assert rates[0][:3] == pytest.approx([0, 0.005, 0.01])
+    assert rates[0][2:] == sorted(rates[0][2:], reverse=True)
+    assert 0 < rates[0][-1] < 0.001
+    assert set(rates[1]) == {0.01}
 
 
 @given(
@@ -586,7 +642,11 @@ def test_an_epoch_has_every_row_once(lengths: list[int], batch: int, accumulate:
     found = list(steps(lengths, recipe, seed=4))
     assert found == list(steps(lengths, recipe, seed=4))
     assert [step.number for step in found] == list(range(1, count_steps(len(lengths), recipe) + 1))
+    batches = Batches(lengths, batch, 4)
+    assert len(list(batches)) == len(batches)
     for epoch in range(epochs):
+        batches.set_epoch(epoch)
+        assert list(batches) == [some for step in found if step.epoch == epoch for some in step.batches]
         rows = [row for step in found if step.epoch == epoch for some in step.batches for row in some]
         assert sorted(rows) == list(range(len(lengths)))
 

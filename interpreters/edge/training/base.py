@@ -15,7 +15,7 @@ from interpreters.edge.training import shapes
 from interpreters.edge.training.vocabulary import Vocabulary, vocabulary_of
 from tidepool.errors import ConfigError
 
-NEEDED: Final = ("torch", "transformers", "tokenizers", "safetensors")
+NEEDED: Final = ("torch", "transformers", "trl", "datasets", "accelerate", "peft", "tokenizers", "safetensors")
 
 KIND: Final = "gemma3_text"
 """What `transformers` calls FunctionGemma's architecture."""

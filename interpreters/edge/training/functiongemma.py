@@ -29,8 +29,9 @@ from interpreters.edge.training.plot import loss_plot
 from interpreters.edge.training.recipes import Recipe
 from interpreters.edge.training.rows import RowMaker, Split, data_hash, examples_of, read_split
 from interpreters.edge.training.stopping import told_to_stop
-from interpreters.edge.training.tuning import METRICS, Ended, Log, Task, tune
+from interpreters.edge.training.tuning import Ended, Task, tune
 from interpreters.edge.training.vocabulary import plain_parts
+from interpreters.edge.training.watching import METRICS, Log
 from tidepool.domain import TrainingExample
 from tidepool.errors import ConfigError
 from tidepool.training.functiongemma import render
@@ -242,7 +243,7 @@ def _finish(task: Task, plan: Plan, splits: Mapping[str, Split], ended: Ended, w
         "validation": None if ended.judged is None else attrs.asdict(ended.judged),
         "written": None if written is None else attrs.asdict(written),
         "device": task.device.name,
-        "made with": {name: import_module(name).__version__ for name in ("torch", "transformers")},
+        "made with": {name: import_module(name).__version__ for name in ("torch", "transformers", "trl")},
         "sha256": weights,
     }
     _write_json(out / CARD, card)

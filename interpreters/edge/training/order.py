@@ -39,18 +39,41 @@ def steps(lengths: Sequence[int], recipe: Recipe, seed: int) -> Iterator[Step]:
     """Every step of a training; an epoch has each row once."""
     number = 0
     for epoch in range(recipe.epochs):
-        batches = _batches(lengths, recipe.batch, Random(f"{seed}/{epoch}"))  # noqa: S311 - it only shuffles
+        batches = list(Batches(lengths, recipe.batch, seed, epoch))
         for begin in range(0, len(batches), recipe.accumulate):
             number += 1
             yield Step(number, epoch, tuple(batches[begin : begin + recipe.accumulate]))
 
 
-def _batches(lengths: Sequence[int], size: int, dice: Random) -> list[Batch]:
-    rows = list(range(len(lengths)))
-    dice.shuffle(rows)
-    found: list[Batch] = []
-    for begin in range(0, len(rows), size * SORTED_TOGETHER):
-        some = sorted(rows[begin : begin + size * SORTED_TOGETHER], key=lengths.__getitem__)
-        found += [some[at : at + size] for at in range(0, len(some), size)]
-    dice.shuffle(found)
-    return found
+@attrs.define
+class Batches:
+    """The batches of an epoch, for a loader of data, which says which epoch.
+
+    Attributes:
+        lengths: of all rows, in tokens.
+        size: rows of a batch.
+        epoch: from 0.
+    """
+
+    lengths: Sequence[int]
+    size: int
+    seed: int
+    epoch: int = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go on to an epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return ceil(len(self.lengths) / self.size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        dice = Random(f"{self.seed}/{self.epoch}")  # noqa: S311 - it only shuffles
+        rows = list(range(len(self.lengths)))
+        dice.shuffle(rows)
+        found: list[Batch] = []
+        for begin in range(0, len(rows), self.size * SORTED_TOGETHER):
+            some = sorted(rows[begin : begin + self.size * SORTED_TOGETHER], key=self.lengths.__getitem__)
+            found += [some[at : at + self.size] for at in range(0, len(some), self.size)]
+        dice.shuffle(found)
+        return iter(found)

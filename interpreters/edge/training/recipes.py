@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from math import cos, inf, isfinite, pi
+from math import inf, isfinite
 from typing import Any, Final, NamedTuple
 
 import attrs
@@ -118,14 +118,3 @@ def _check(name: str, value: Any) -> None:
         bound = f"above {setting.least:g}" if setting.excluded else f"from {setting.least:g}"
         upper = f" to {setting.most:g}" if isfinite(setting.most) else ""
         raise ConfigError(f"{flag} {value}: set a number {bound}{upper}")
-
-
-def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
-    """The learning rate of a step, from 1, of so many."""
-    rising = recipe.warmup * steps
-    if step <= rising:
-        return recipe.learning_rate * step / rising
-    if recipe.schedule == CONSTANT:
-        return recipe.learning_rate
-    done = (step - 1 - rising) / max(1.0, steps - rising)
-    return recipe.learning_rate * (1 + cos(pi * max(0.0, done))) / 2
