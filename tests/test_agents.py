@@ -49,7 +49,7 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
 def agents_of(home: Path, *arguments: str, **variables: str) -> StdioServerParameters:
     """The command, with nothing of this machine's user in its environment."""
     environ = {"HOME": str(home), "PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(home), **variables}
-    return StdioServerParameters(command=str(SCOUT), args=["--mcp", *arguments], env=environ)
+    return StdioServerParameters(command=str(SCOUT), args=["--mcp", "--no-broker", *arguments], env=environ)
 
 
 @asynccontextmanager

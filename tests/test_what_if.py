@@ -129,8 +129,9 @@ def test_settings_that_nobody_can_overrule_are_told(world: World) -> None:
     world.write({**WIDTH, "ty.toml": override})
 
     async def use(session: Session) -> None:
-        await try_it(session, replaced("width.py", WIDTH["width.py"], "str", "int"))
-        assert any("ty.toml has overrides" in clause for clause in await run_async(unseen(), language_server(session)))
+        world = language_server(session)
+        await run_async(what_if(replaced("width.py", WIDTH["width.py"], "str", "int"), None), world)
+        assert any("ty.toml has overrides" in clause for clause in await run_async(unseen(), world))
 
     world.talk(use)
 
@@ -708,9 +709,10 @@ def test_of_more_than_anybody_reads_nothing_is_judged_and_that_is_told(world: Wo
     world.write({"code.py": "landmark = 1\n"})
 
     async def use(session: Session) -> None:
+        world = language_server(session)
         for paths in (None, ("code.py",)):
-            assert await try_it(session, Edit("code.py", ()), paths) == ()
-        told = await run_async(unseen(), language_server(session))
+            assert await run_async(what_if(Edit("code.py", ()), paths), world) == ()
+        told = await run_async(unseen(), world)
         assert told == ("not looked at: 100000 more diagnostics under an edit of code.py",)
 
     world.talk(use, odd("finds", "100000", checks_unsaved=True))

@@ -7,7 +7,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,11 +27,14 @@ from interpreters.edge.answering import (
 from interpreters.edge.config import Settings, read_settings, shadowed_by
 from interpreters.edge.ending import TERMINATED, until_terminated
 from interpreters.edge.render import RENDERERS, prepare, printable
+from interpreters.edge.warm.folder import sockets
 from interpreters.report import terminal
 from tidepool.errors import ConfigError, Diverged
 
 if TYPE_CHECKING:
     from tidepool.domain import ScoutResponse
+    from tidepool.eff import Handler
+    from tidepool.effects.report import Report
 
 INTERRUPTED: Final = 128 + signal.SIGINT
 
@@ -127,7 +130,18 @@ async def _answer(question: Question, settings: Settings) -> Outcome:
         _say(note)
     asyncio.get_running_loop().call_later(IDLE_S, prepare, settings.format)
     with terminal(sys.stderr) as report:
+        if (outcome := await _by_broker(question, settings, report)) is not None:
+            return outcome
         return await answer_alone(question, settings, report, os.environ)
+
+
+async def _by_broker(question: Question, settings: Settings, report: Callable[[], Handler[Report]]) -> Outcome | None:
+    """What a broker answers; None where there is none."""
+    if not settings.broker or not sockets(os.environ):
+        return None
+    from interpreters.edge.warm.client import ask_if_running
+
+    return await ask_if_running(question, settings, os.environ, report())
 
 
 def _replayed(file: Path, question: Question, settings: Settings) -> Outcome:

@@ -73,7 +73,6 @@ def _serve_agents(arguments: argparse.Namespace) -> int:
             roots=tuple(arguments.root or ()),
             flags={name: getattr(arguments, name) for name in SERVING},
             port=(AGENTS_PORT if arguments.port is None else arguments.port) if over_http else None,
-            warm=True,
         )
     )
 
@@ -98,7 +97,7 @@ GENERATING: Final = ("timeout_s", "server", "python")
 
 OF_A_QUESTION: Final = ("--examples", "--record", "--replay")
 
-SERVING: Final = ("timeout_s", "scorer", "server", "verify", "python")
+SERVING: Final = ("timeout_s", "scorer", "server", "verify", "python", "broker")
 """The settings that matter where agents ask; the others come with each question."""
 
 AGENTS_PORT: Final = 8378

@@ -101,7 +101,7 @@ def check_scorer(name: str, settings: Settings) -> None:
     Raises:
         ConfigError: there is no scorer of that name, or it, or one that it asks, cannot be used.
     """
-    for scorer in _with_fallbacks(name, settings):
+    for scorer in scorers_of(name, settings):
         match scorer:
             case ModelScorer():
                 _url(scorer)
@@ -123,7 +123,7 @@ def check_scorer(name: str, settings: Settings) -> None:
 
 def import_scorer(name: str, settings: Settings) -> None:
     """Import what a scorer needs, which `open_scorer` would else do."""
-    for scorer in _with_fallbacks(name, settings):
+    for scorer in scorers_of(name, settings):
         match scorer:
             case HeuristicScorer():
                 import_module("interpreters.gemma.heuristic")
@@ -158,7 +158,7 @@ def shadowed(kinds: Iterable[str] = tuple(BuiltIn)) -> tuple[str, ...]:
 
 def shadowed_by(name: str, settings: Settings) -> tuple[str, ...]:
     """The same about what a scorer asks; for the heuristic nobody looks: that would take longer than to ask it."""
-    kinds = {scorer.kind for scorer in _with_fallbacks(name, settings)} - {BuiltIn.HEURISTIC}
+    kinds = {scorer.kind for scorer in scorers_of(name, settings)} - {BuiltIn.HEURISTIC}
     return shadowed(kinds & set(BuiltIn)) if kinds & set(BuiltIn) else ()
 
 
@@ -238,7 +238,7 @@ async def open_scorer(
             assert_never(scorer)
 
 
-def _with_fallbacks(name: str, settings: Settings) -> tuple[Scorer, ...]:
+def scorers_of(name: str, settings: Settings) -> tuple[Scorer, ...]:
     """A scorer, its fallback, that one's fallback, and so on."""
     found: list[Scorer] = []
     said = settings.origins.get(("scorer",), "") if name == settings.scorer else ""

@@ -187,6 +187,7 @@ SETTINGS: Final = (
     Key("scorer", TEXT, BuiltIn.HEURISTIC.value, "what rates places: built in, configured, installed", "--scorer NAME"),
     Key("server", TEXT, DEFAULT_SERVER, "the language server, known or configured", "--server NAME"),
     Key("verify", YES_OR_NO, True, "make the change in memory and ask a checker what newly fails", "--verify"),
+    Key("broker", YES_OR_NO, True, "ask a language server that is kept running, where there is one", "--broker"),
     Key("python", PATH, None, "the codebase's interpreter or virtual environment", "--python PATH"),
     Key("keep", PATH, None, "the folder in which answers are kept to learn from", "--keep [DIR]"),
 )

@@ -165,6 +165,7 @@ class Settings:
     scorer: str
     server: str
     verify: bool
+    broker: bool
     python: Path | None
     keep: Path | None
     scorers: Mapping[str, Scorer]

@@ -72,6 +72,7 @@ class Codebase:
         self._foreign: dict[str, bool] = {"": False}
         if environment is not None and (folder := self._within(os.path.realpath(environment))):
             self._foreign[folder] = True
+        self._given = frozenset(self._foreign)
 
     def path(self, uri: str) -> str | None:
         """The path of a file that a server names, or None where it is not the codebase's."""
@@ -139,6 +140,11 @@ class Codebase:
         last = min(len(lines), place.line + LINES_AROUND)
         shown = (_cut(lines[n - 1], place.column if n == place.line else 0) for n in range(first, last + 1))
         return "\n".join(shown).removeprefix("\ufeff")
+
+    def forget_paths(self) -> None:
+        """Know no longer which paths are the codebase's: files have come, gone or been moved."""
+        self._paths.clear()
+        self._foreign = {folder: foreign for folder, foreign in self._foreign.items() if folder in self._given}
 
     def _unchanged(self, full: str) -> Text | None:
         """What was read at a real path, if the same file still stands there as it was."""

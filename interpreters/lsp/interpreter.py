@@ -18,6 +18,7 @@ from interpreters.lsp.answers import MOST, Answers, Item, first
 from interpreters.lsp.codebase import uri_of
 from interpreters.lsp.columns import Columns
 from interpreters.lsp.fields import blaming
+from interpreters.lsp.limits import Limits
 from interpreters.lsp.plain import plain
 from interpreters.lsp.session import Session
 from interpreters.lsp.text import find_words
@@ -61,7 +62,7 @@ T = TypeVar("T")
 
 
 def language_server(session: Session) -> AsyncHandler[Lsp]:
-    """Answer by asking a session's server."""
+    """Answer by asking a session's server. What limits the answers is told of all that this one handler answered."""
     asked = _Asked(session)
     return (
         FindSymbol.by_async(asked.find_symbol)
@@ -75,16 +76,21 @@ def language_server(session: Session) -> AsyncHandler[Lsp]:
         | Snippet.by(lambda op: session.codebase.snippet(op.place))
         | TextMentions.by_async(asked.text_mentions)
         | Source.by(lambda op: session.codebase.source(op.path))
-        | WhatIf.by_async(lambda op: newly_wrong(session, op.edit, op.paths))
+        | WhatIf.by_async(lambda op: newly_wrong(session, op.edit, op.paths, asked.limits))
         | Unseen.by_async(asked.unseen)
     )
 
 
 @attrs.frozen
 class _Asked:
-    """One method for each operation."""
+    """One method for each operation.
+
+    Attributes:
+        limits: what limits the answers, so far.
+    """
 
     session: Session
+    limits: Limits = attrs.field(factory=Limits)
 
     async def find_symbol(self, op: FindSymbol) -> tuple[Symbol, ...]:
         if not op.name.isprintable() or not op.name.strip():  # no definition is called that, and not all can be sent
@@ -107,9 +113,9 @@ class _Asked:
             "as copies or as other people's code": unread.folders,
         }
         passed_over = (f"not read, {reason}: {_some(names)}" for reason, names in reasons.items() if names)
-        left_out = [f"{number} more {what}" for what, number in sorted(self.session.left_out.items())]
+        left_out = [f"{number} more {what}" for what, number in sorted(self.limits.left_out.items())]
         not_looked_at = [f"not looked at: {_some(tuple(left_out))}"] if left_out else []
-        return (*passed_over, *not_looked_at, *self.session.notes)
+        return (*passed_over, *not_looked_at, *self.session.notes, *self.limits.remarks)
 
     async def _found(self, name: str) -> tuple[Symbol, ...]:
         return await self._ask("workspace/symbol", {"query": name}, None, Answers.found, whole=True)
@@ -183,7 +189,7 @@ class _Asked:
                 result, answers.left_out = await asyncio.to_thread(first, result, MOST, root_uri)
             answer = read(answers, result)
         if answers.left_out:
-            session.left_out[f"{_ANSWERED.get(method, method)} {_subject(asks, about)}"] = answers.left_out
+            self.limits.left_out[f"{_ANSWERED.get(method, method)} {_subject(asks, about)}"] = answers.left_out
         return answer
 
     def _at(self, place: Place) -> dict[str, Any]:

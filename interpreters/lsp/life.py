@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -22,7 +22,6 @@ from interpreters.lsp.framing import Lost, TimedOut
 from interpreters.lsp.process import ServerProcess, undisturbed
 from interpreters.lsp.reports import Unedited
 from interpreters.lsp.servers import Server
-from interpreters.lsp.stamps import Stamps
 from tidepool.errors import BadAnswer, InterpreterError, Unavailable
 
 _WARM_UP: Final = {"query": "no name is like this one 0"}
@@ -70,6 +69,7 @@ class Launch:
         settings: its configuration, for this codebase.
         start_timeout_s: for the handshake.
         meanwhile: what there is to do here while the server starts.
+        watched: the files and folders on which it depends how the server reads the codebase.
     """
 
     server: Server
@@ -80,6 +80,7 @@ class Launch:
     settings: Mapping[str, Any]
     start_timeout_s: float
     meanwhile: Callable[[], object]
+    watched: tuple[str, ...] = ()
 
 
 class Life:
@@ -91,7 +92,6 @@ class Life:
         proven: whether it has shown that it sees the codebase.
         settling: held while it is waited for.
         unedited: what it finds wrong in the codebase as it is, as far as that was asked.
-        stamps: which files it may have read, and how they were.
     """
 
     def __init__(
@@ -101,7 +101,6 @@ class Life:
         conversation: Conversation,
         capabilities: Mapping[str, Any],
         warming: asyncio.Future[Any] | None,
-        stamps: Stamps,
     ) -> None:
         self.process = process
         self.conversation = conversation
@@ -110,7 +109,6 @@ class Life:
         self.proven = False
         self.settling = asyncio.Lock()
         self.unedited = Unedited()
-        self.stamps = stamps
         self._launch = launch
         self._capabilities = capabilities
         self._warming = warming
@@ -144,6 +142,24 @@ class Life:
         if about is not None:
             self.show(about)
         return await self.conversation.ask(method, params, timeout_s)
+
+    def tell_of(self, changes: Sequence[Mapping[str, Any]]) -> None:
+        """Have the server read anew what has changed on disk; what was wrong in any file may no longer be.
+
+        Args:
+            changes: as `workspace/didChangeWatchedFiles` tells them.
+        """
+        if not changes:
+            return
+        for path in [path for path in self._opened if any(path == self._path(change) for change in changes)]:
+            del self._opened[path]
+            closed = {"uri": uri_of(self._launch.codebase.root / path)}
+            self.conversation.notify("textDocument/didClose", {"textDocument": closed})
+        self.conversation.notify("workspace/didChangeWatchedFiles", {"changes": changes})
+        self.unedited.forget()
+
+    def _path(self, change: Mapping[str, Any]) -> str | None:
+        return self._launch.codebase.path(change["uri"])
 
     async def end(self) -> None:
         """Bid the server farewell if it still listens, and leave nothing of it behind. Safe to call again."""
@@ -205,7 +221,6 @@ async def begin(launch: Launch) -> Life:
 
 async def _greet(launch: Launch, process: ServerProcess) -> Life:
     server = launch.server
-    stamps = Stamps()
     conversation = Conversation(process, server.name, launch.settings)
     warming: asyncio.Future[Any] | None = None
     try:
@@ -222,7 +237,7 @@ async def _greet(launch: Launch, process: ServerProcess) -> Life:
             conversation.notify("initialized", {})
         if launch.settings:
             conversation.notify("workspace/didChangeConfiguration", {"settings": launch.settings})
-        return Life(launch, process, conversation, capabilities, warming, stamps)
+        return Life(launch, process, conversation, capabilities, warming)
     except Lost:
         await process.ends_by_itself()
         await _part(process, conversation)

@@ -25,6 +25,11 @@ NOT_SOURCE: Final = frozenset(
 )  # fmt: skip
 """Folders that hold other people's code, or none: what stands in them is not the codebase's."""
 
+SETTINGS_FILES: Final = (
+    ".gitignore", ".ignore", "pyproject.toml", "pyrefly.toml", "pyrightconfig.json", "setup.cfg", "ty.toml",
+)  # fmt: skip
+"""What a root may hold that says how servers read the codebase."""
+
 COPIES: Final = ("build/lib", "build/lib.*")  # where setuptools puts what it builds: every name is defined there again
 """Patterns of folders that hold copies of the codebase, by their own name and that of the folder they stand in."""
 
@@ -107,6 +112,15 @@ def find_environment(root: Path, explicit: Path | str | None, environ: Mapping[s
         if is_virtual(folder):
             return Environment(folder, _python_of(folder), virtual=True, origin=origin)
     return None
+
+
+def watched(root: Path, environment: Environment | None) -> tuple[str, ...]:
+    """The files and folders on which it depends how a server reads a codebase: settings, and what is installed."""
+    settings = [root / name for name in SETTINGS_FILES]
+    if environment is None:
+        return tuple(map(str, settings))
+    packages = sorted(environment.folder.glob("lib*/python*/site-packages"))
+    return tuple(map(str, (*settings, environment.folder / "pyvenv.cfg", *packages)))
 
 
 def source_files(root: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:

@@ -20,9 +20,18 @@ from interpreters.lsp.codebase import Codebase
 from interpreters.lsp.conversation import Postponed
 from interpreters.lsp.framing import Lost, TimedOut
 from interpreters.lsp.life import Launch, Life, begin
-from interpreters.lsp.project import Unread, check_root, find_environment, landmarks, search_path, unread
+from interpreters.lsp.project import (
+    Unread,
+    check_root,
+    find_environment,
+    landmarks,
+    search_path,
+    unread,
+    watched,
+)
 from interpreters.lsp.readiness import size, wait_until_read
 from interpreters.lsp.servers import TY, Server, check_trusted, fill, find_command, told_of
+from interpreters.lsp.stamps import Stamps, look_at, look_everywhere
 from interpreters.lsp.turns import Turns
 from tidepool.errors import BadAnswer, InterpreterError, Unavailable, Unsupported
 
@@ -63,6 +72,32 @@ async def open_session(
         Unavailable: the server cannot be started.
         BadAnswer: it is no language server.
     """
+    launch = await prepare(
+        root, server, python=python, start_timeout_s=start_timeout_s, environ=environ, meanwhile=meanwhile
+    )
+    session = Session(launch, request_timeout_s)
+    try:
+        await session.start()
+        yield session
+    finally:
+        await session.close()
+
+
+async def prepare(
+    root: Path | str,
+    server: Server = TY,
+    *,
+    python: Path | str | None = None,
+    start_timeout_s: float = START_TIMEOUT_S,
+    environ: Mapping[str, str] | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Launch:
+    """All that a server is started with, as `open_session` has it; nothing is started.
+
+    Raises:
+        ConfigError: the root or the environment cannot be used.
+        Unavailable: the server is not installed.
+    """
     variables = dict(os.environ if environ is None else environ)
     real = check_root(root, server.suffixes)
     found = find_environment(real, python, variables)
@@ -73,7 +108,7 @@ async def open_session(
     variables.pop("VIRTUAL_ENV", None)  # a server believes it without a look, and gives up where there is nothing
     if environment is not None and environment.virtual:
         variables["VIRTUAL_ENV"] = str(environment.folder)
-    launch = Launch(
+    return Launch(
         server=server,
         codebase=Codebase(real, environment.folder if environment is not None else None),
         command=find_command(server, variables),
@@ -82,13 +117,8 @@ async def open_session(
         settings=fill(server.settings, environment),
         start_timeout_s=start_timeout_s,
         meanwhile=meanwhile,
+        watched=watched(real, environment),
     )
-    session = Session(launch, request_timeout_s)
-    try:
-        await session.start()
-        yield session
-    finally:
-        await session.close()
 
 
 class Session:
@@ -97,20 +127,19 @@ class Session:
     Attributes:
         server: which one.
         codebase: its files.
-        remarks: what else limits its answers, each a clause.
-        left_out: how many places or symbols of an answer were not looked at, by what they are.
+        stamps: the source files, as they were when they were last looked at.
         turns: who asks about the codebase as it is asks together with others; who edits it in memory is alone.
     """
 
     def __init__(self, launch: Launch, request_timeout_s: float) -> None:
-        self.left_out: dict[str, int] = {}
-        self.remarks: dict[str, None] = {}
+        self.stamps = Stamps()
         self.turns = Turns()
         self.server = launch.server
         self.codebase = launch.codebase
         self._launch = launch
         self._request_timeout_s = request_timeout_s
         self._life: Life | None = None
+        self._past: list[Life] = []
         self._starting = asyncio.Lock()
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._crashes = 0
@@ -120,6 +149,7 @@ class Session:
         self._failure: InterpreterError | None = None
         self._landmarks: Mapping[str, str] | None = None
         self._unread: asyncio.Future[Unread] | None = None
+        self._settings = look_at(launch.watched)
 
     @property
     def encoding(self) -> str:
@@ -136,7 +166,7 @@ class Session:
         """What a person should know about this server's answers: what it is known for, what it complained about."""
         complaints = () if self._life is None else self._life.conversation.complaints
         known = () if self.server.caveat is None else (self.server.caveat,)
-        return (*known, *self.remarks, *(f"{self.server.name} says: {complaint}" for complaint in complaints))
+        return (*known, *(f"{self.server.name} says: {complaint}" for complaint in complaints))
 
     async def start(self) -> None:
         """Start the server."""
@@ -149,13 +179,51 @@ class Session:
             self._unread = asyncio.ensure_future(look)
         return self._unread
 
+    async def refresh(self) -> None:
+        """Have what is answered from now on be about the codebase as it is on disk now.
+
+        For a session that is asked again after a while. What failed before counts no more: a server that was given up
+        is started again.
+        """
+        if self._closed:
+            return
+        self._crashes = self._silences = 0
+        self._failure = None
+        root, suffixes = self.codebase.root, self.server.suffixes
+        found = await asyncio.to_thread(look_everywhere, root, suffixes)
+        settings = look_at(self._launch.watched)
+        async with self.turns.alone():  # from here on nothing waits: what is noted as told is told
+            if settings != self._settings:
+                self._settings = settings
+                self._forget_server()
+            if news := self.stamps.news(found, everywhere=True):
+                self.codebase.forget_paths()
+                self._landmarks, self._unread = None, None
+                if self._life is not None:
+                    self._life.tell_of(news)
+        await self._ended()
+
+    async def renew(self) -> None:
+        """Have the next request start the server afresh, which frees its memory."""
+        async with self.turns.alone():
+            self._forget_server()
+        await self._ended()
+
+    def _forget_server(self) -> None:
+        if self._life is not None:
+            self._past.append(self._life)
+            self._life = None
+
+    async def _ended(self) -> None:
+        while self._past:
+            await self._past.pop().end()
+
     async def close(self) -> None:
         """End the server and leave nothing of it behind; whatever is asked from now on fails. Safe to call again."""
         self._closed = True
         self._failure = self._failure or Unavailable(self.server.name, "the session is over; open another one")
-        life, self._life = self._life, None
-        if life is not None:
-            await life.end()
+        self._forget_server()
+        await self._ended()
 
     async def ask(self, method: str, params: Any, about: str | None = None, *, whole: bool = False) -> Any:
         """The server's answer to one request, as plain data.

@@ -25,6 +25,7 @@ from interpreters.lsp.columns import Columns
 from interpreters.lsp.fields import blaming
 from interpreters.lsp.framing import Lost
 from interpreters.lsp.life import Life
+from interpreters.lsp.limits import Limits
 from interpreters.lsp.reports import MOST, Finding, findings, news, report, reports
 from interpreters.lsp.session import Session
 from interpreters.lsp.spliced import Spliced
@@ -41,8 +42,13 @@ Reported: TypeAlias = dict[str, list[Any]]
 """A checker's own data about files, by address."""
 
 
-async def newly_wrong(session: Session, edit: Edit, paths: Iterable[str] | None) -> tuple[Diagnostic, ...]:
+async def newly_wrong(
+    session: Session, edit: Edit, paths: Iterable[str] | None, limits: Limits
+) -> tuple[Diagnostic, ...]:
     """What would newly be wrong, in some files or everywhere.
+
+    Args:
+        limits: is told what was not looked at.
 
     Raises:
         Unsupported: the server cannot tell, or does not check such a file.
@@ -50,11 +56,11 @@ async def newly_wrong(session: Session, edit: Edit, paths: Iterable[str] | None)
         Unavailable: the server did not answer in time, or crashed for the second time.
     """
     trial = _trial(session, edit, paths)
-    session.remarks.update(dict.fromkeys(await asyncio.to_thread(_overrides, session.codebase.root)))
+    limits.remarks.update(dict.fromkeys(await asyncio.to_thread(_overrides, session.codebase.root)))
     while True:
         life = await session.living()
         try:
-            return await _Run(session, life, trial).answer()
+            return await _Run(session, life, trial, limits).answer()
         except Lost:  # the edit died with the server, and so did what was known of the files without it
             continue
 
@@ -114,20 +120,23 @@ class _Run:
     session: Session
     life: Life
     trial: _Trial
+    limits: Limits
 
     async def answer(self) -> tuple[Diagnostic, ...]:
         """What is newly wrong."""
-        self.session.left_out.pop(self.limit, None)
-        reported, changes = await self.edited()
-        if changes:
-            await self.tell(changes)
+        self.limits.left_out.pop(self.limit, None)
+        reported, changed = await self.edited()
+        if changed:
             reported, _ = await self.edited()
         after = self.read(reported)
         await self.compare_with(after)
         return self.new(after)
 
-    async def edited(self) -> tuple[Reported, list[dict[str, Any]]]:
-        """What is wrong while the file is edited, and which files have changed on disk since the server read them."""
+    async def edited(self) -> tuple[Reported, bool]:
+        """What is wrong while the file is edited, and whether files have changed on disk since the server read them.
+
+        It has been told of these, and is to be asked again.
+        """
         notify, uri = self.life.conversation.notify, self.trial.uri
         document = {"uri": uri, "languageId": self.session.server.language, "version": 1}
         async with self.session.alone(self.life):
@@ -138,7 +147,9 @@ class _Run:
                     looking = group.create_task(asyncio.to_thread(self.look))  # takes less time than the checker
             finally:
                 notify("textDocument/didClose", {"textDocument": {"uri": uri}})
-        return pulling.result(), self.life.stamps.news(looking.result(), everywhere=self.trial.files is None)
+            news = self.session.stamps.news(looking.result(), everywhere=self.trial.files is None)
+            self.life.tell_of(news)
+        return pulling.result(), bool(news)
 
     async def pull(self) -> Reported:
         return await (self.everywhere() if self.trial.files is None else self.in_files(self.trial.files))
@@ -148,12 +159,6 @@ class _Run:
         if self.trial.files is None:
             return look_everywhere(codebase.root, self.session.server.suffixes)
         return look_at(str(codebase.root / path) for path in (self.trial.path, *self.trial.files.values()))
-
-    async def tell(self, changes: list[dict[str, Any]]) -> None:
-        """Have the server read anew what has changed; what was wrong in any file may no longer be."""
-        async with self.session.alone(self.life):
-            self.life.conversation.notify("workspace/didChangeWatchedFiles", {"changes": changes})
-            self.life.unedited.forget()
 
     def read(self, reported: Reported) -> dict[str, list[Finding]]:
         """The errors and warnings of each file of the codebase about which not the same is said without the edit."""
@@ -173,7 +178,7 @@ class _Run:
 
     def leave_out(self, items: list[Any]) -> None:
         """Count what is not looked at: of a file of which not all is read, nobody can say what is new."""
-        left_out = self.session.left_out
+        left_out = self.limits.left_out
         left_out[self.limit] = left_out.get(self.limit, 0) + len(items)
 
     @property

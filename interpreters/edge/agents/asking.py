@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -29,7 +29,7 @@ ANSWERS: Final = frozenset({Status.COMPLETE, Status.PARTIAL})
 class Asker(Protocol):
     """Answers a question, and tells how far it is."""
 
-    async def __call__(self, question: Question, heard: Callable[[Progress | Note], None]) -> Outcome:
+    def __call__(self, question: Question, heard: Callable[[Progress | Note], None], /) -> Awaitable[Outcome]:
         """What came of it; cancelling this ends the work.
 
         Raises:

@@ -9,8 +9,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,9 +23,6 @@ from tidepool.errors import ConfigError
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
-    from interpreters.edge.agents.asking import Asker
-    from interpreters.edge.answering import Outcome, Question
-    from tidepool.effects.report import Note, Progress
 
 STOPPED: Final = 0
 USAGE: Final = 2
@@ -46,13 +42,11 @@ class Serving:
         roots: the codebases that may be asked about; the current folder where there is none.
         flags: the settings among the command's flags, by name; None for one that was not given.
         port: of HTTP on loopback, 0 for any that is free; None for standard input and output.
-        warm: whether language servers are kept running between questions.
     """
 
     roots: Sequence[Path]
     flags: Mapping[str, Any]
     port: int | None
-    warm: bool
 
 
 def serve(asked: Serving) -> int:
@@ -73,28 +67,12 @@ def serve(asked: Serving) -> int:
 async def _serve(asked: Serving, roots: Roots) -> int:
     from interpreters.edge.agents.asking import Scout
     from interpreters.edge.agents.server import agent_server
+    from interpreters.edge.warm.client import open_warm
 
     flags = {name: value for name, value in asked.flags.items() if value is not None}
-    async with _asker(warm=asked.warm) as ask:
+    async with open_warm(os.environ) as ask:
         server = agent_server(Scout(roots, ask, flags))
         return await (_over_stdio(server) if asked.port is None else _over_http(server, asked.port))
-
-
-@asynccontextmanager
-async def _asker(*, warm: bool) -> AsyncGenerator[Asker]:
-    if warm:
-        pass
-    yield ask_alone
-
-
-async def ask_alone(question: Question, heard: Callable[[Progress | Note], None]) -> Outcome:
-    """Answer with a language server that is started for this question alone."""
-    from interpreters.edge.answering import answer_alone
-    from interpreters.edge.config import read_settings
-    from tidepool.effects.report import Note, Progress
-
-    settings = read_settings(question.root, os.environ, question.flags)
-    return await answer_alone(question, settings, lambda: Progress.by(heard) | Note.by(heard), os.environ)
 
 
 async def _over_stdio(server: MCPServer[Any]) -> int:
