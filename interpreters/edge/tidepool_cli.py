@@ -79,6 +79,17 @@ def _train(words: Sequence[str]) -> int:
     return main(words)
 
 
+def _brokers_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--stop", action="store_true", help="end them, with their language servers")
+    parser.add_argument("--format", choices=("table", "json"), default="table", help="(default: %(default)s)")
+
+
+def _brokers(arguments: argparse.Namespace) -> int:
+    from interpreters.edge.warm.listing import brokers
+
+    return brokers(os.environ, stop=arguments.stop, form=arguments.format)
+
+
 def _serve_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--scorer", metavar="NAME", help="what rates the nodes (default: the one that is configured, or heuristic)")
@@ -268,6 +279,12 @@ def _misused(command: str, why: str) -> int:
 
 
 COMMANDS: Final[dict[str, Command]] = {
+    "brokers": Command(
+        "show the language servers that are kept running, or end them",
+        "  tidepool brokers\n  tidepool brokers --stop\n",
+        _brokers_flags,
+        _brokers,
+    ),
     "cases": Command(
         "make cases from typed codebases: questions with the places that two checkers see break",
         "  tidepool cases --root ../shop --root ../bank --per-kind 3 --out cases.jsonl\n"

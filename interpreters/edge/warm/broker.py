@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import gc
 import os
 import signal
@@ -26,6 +25,7 @@ import attrs
 
 from interpreters.edge.answering import Outcome, answer
 from interpreters.edge.config import ReplayServer, choose_server, import_scorer, read_settings
+from interpreters.edge.warm.lock import locked
 from interpreters.edge.warm.messages import (
     MOST_BYTES,
     Ask,
@@ -242,7 +242,7 @@ def _resident_bytes(pid: int) -> int:
 @contextlib.contextmanager
 def _alone(place: Place) -> Generator[socket.socket | None]:
     """The broker's socket, listening; None where another broker lives. Its files are removed in the end."""
-    lock = _locked(place.lock)
+    lock = locked(place.lock)
     if lock is None:
         yield None
         return
@@ -261,21 +261,6 @@ def _alone(place: Place) -> Generator[socket.socket | None]:
         place.socket.unlink(missing_ok=True)
         place.lock.unlink(missing_ok=True)
         os.close(lock)
-
-
-def _locked(file: Path) -> int | None:
-    """The lock, held; None where another process holds it. One that was removed meanwhile is none."""
-    while True:
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), file.stat()):
-                return descriptor
-        os.close(descriptor)
 
 
 async def _run(purpose: Purpose, say: Callable[[str], None]) -> None:

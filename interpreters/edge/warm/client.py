@@ -21,6 +21,7 @@ from interpreters.edge.answering import NO_SERVER, Outcome, Question, answer_alo
 from interpreters.edge.config import ReplayServer, check_scorer, choose_server, read_settings, scorers_of
 from interpreters.edge.settings import Settings
 from interpreters.edge.warm.folder import folder_of, sockets
+from interpreters.edge.warm.lock import remove_if_abandoned
 from interpreters.edge.warm.messages import (
     MOST_BYTES,
     Ask,
@@ -30,7 +31,7 @@ from interpreters.edge.warm.messages import (
     read_outcome,
     write_ask,
 )
-from interpreters.edge.warm.place import Place, place_of
+from interpreters.edge.warm.place import Place, place_at, place_of
 from interpreters.lsp.session import prepare
 from tidepool.effects.report import Note, Progress
 from tidepool.errors import ConfigError, Unavailable
@@ -75,7 +76,7 @@ async def open_warm(
     try:
         yield held.ask
     finally:
-        held.release()
+        await held.release()
 
 
 async def ask_if_running(
@@ -90,7 +91,7 @@ async def ask_if_running(
         return None
     try:
         place = await _place(question, settings, environ)
-        return await _asked(place, question, environ, heard)
+        return await _asked(await _connected(place), question, environ, heard)
     except (_Gone, Unavailable):
         return None
 
@@ -122,34 +123,32 @@ class _Held:
         except Unavailable as failure:
             return nothing(failure, NO_SERVER)
         for _ in range(LIVES):
-            await self.hold(place, question, settings)
             with suppress(_Gone):
-                return await _asked(place, question, self.environ, heard)
+                stream = await self._reached(place, question, settings)
+                return await _asked(stream, question, self.environ, heard)
         why = f"ended {LIVES} times while it answered: ask with --no-broker; {place.log} may say why"
         return nothing(Unavailable(NAME, why), NO_SERVER)
 
-    async def hold(self, place: Place, question: Question, settings: Settings) -> None:
-        """Have a broker there, and keep it."""
-        lease = self.leases.get(place.socket)
-        if lease is not None and not lease[0].at_eof():
-            return
+    async def _reached(self, place: Place, question: Question, settings: Settings) -> _Stream:
+        """A connection to the broker, which is started if there is none, and kept."""
         try:
             stream = await _connected(place)
         except _Gone:
             await _start(question, settings, self.environ, self.limits)
-            with suppress(_Gone):
-                stream = await _connected(place)
-                self.leases[place.socket] = stream
-                stream[1].write(line({"hold": True}))
-            return
-        self.leases[place.socket] = stream
-        stream[1].write(line({"hold": True}))
+            stream = await _connected(place)
+        lease = self.leases.get(place.socket)
+        if lease is None or lease[0].at_eof():
+            if lease is not None:
+                lease[1].close()
+            self.leases[place.socket] = await _connected(place)
+            self.leases[place.socket][1].write(line({"hold": True}))
+        return stream
 
-    def release(self) -> None:
+    async def release(self) -> None:
         """Let the brokers go, which end by themselves when nobody else needs them."""
-        for _, writer in self.leases.values():
-            writer.close()
-        self.leases.clear()
+        while self.leases:
+            _, (_, writer) = self.leases.popitem()
+            await _closed(writer)
 
 
 async def standings(environ: Mapping[str, str]) -> list[Standing]:
@@ -179,14 +178,17 @@ def _checked(environ: Mapping[str, str]) -> list[Path]:
 async def _said(socket: Path, message: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
         async with asyncio.timeout(STATUS_S):
-            reader, writer = await _connected(Place(socket, socket, socket))
+            reader, writer = await _connected(place_at(socket))
             try:
                 writer.write(line(message))
                 return read_line(await reader.readline())
             finally:
-                writer.close()
-    except (_Gone, TimeoutError, ConnectionError, ValueError):
-        return None
+                await _closed(writer)
+    except _Gone:
+        remove_if_abandoned(socket)
+    except (TimeoutError, ConnectionError, ValueError):
+        pass
+    return None
 
 
 def _can_be_asked(question: Question, settings: Settings) -> bool:
@@ -218,9 +220,9 @@ async def _connected(place: Place) -> _Stream:
         raise _Gone from error
 
 
-async def _asked(place: Place, question: Question, environ: Mapping[str, str], heard: Hearing) -> Outcome:
+async def _asked(stream: _Stream, question: Question, environ: Mapping[str, str], heard: Hearing) -> Outcome:
     """What a broker answers; cancelling this takes the question back."""
-    reader, writer = await _connected(place)
+    reader, writer = stream
     try:
         writer.write(line({"ask": write_ask(Ask(_placed(question), environ))}))
         while True:
@@ -237,7 +239,14 @@ async def _asked(place: Place, question: Question, environ: Mapping[str, str], h
     except (ConnectionError, ValueError, KeyError) as error:  # it hung up, or another kind of program listens there
         raise _Gone from error
     finally:
-        writer.close()
+        await _closed(writer)
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    """Hang up; that the other end was faster is no matter."""
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 async def _start(question: Question, settings: Settings, environ: Mapping[str, str], limits: Mapping[str, Any]) -> None:

@@ -50,9 +50,12 @@ def place_of(launch: Launch, environ: Mapping[str, str]) -> Place:
     Raises:
         ConfigError: there is no folder that only this user can open.
     """
-    folder = folder_of(environ)
-    name = _name(launch)
-    return Place(folder / f"{name}{SUFFIX}", folder / f"{name}.lock", folder / f"{name}.log")
+    return place_at(folder_of(environ) / f"{_name(launch)}{SUFFIX}")
+
+
+def place_at(socket: Path) -> Place:
+    """The files of the broker that listens there."""
+    return Place(socket, socket.with_suffix(".lock"), socket.with_suffix(".log"))
 
 
 def _name(launch: Launch) -> str:
@@ -63,7 +66,7 @@ def _name(launch: Launch) -> str:
         "settings": launch.settings,
         "environ": {name: launch.environ.get(name) for name in _TELLING},
         "watched": launch.watched,
-        "program": (sys.executable, version("semantic-scout"), _newest_source_ns()),
+        "program": (sys.prefix, sys.version, version("semantic-scout"), _newest_source_ns()),
     }
     text = json.dumps(told, sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:NAME_DIGITS]
