@@ -13,6 +13,7 @@ import learned
 import scoring
 import serving
 import startup
+import warm
 import what_if
 
 BENCHMARKS = {
@@ -20,6 +21,7 @@ BENCHMARKS = {
     "scoring": scoring.main,
     "startup": startup.main,
     "answer": answer.main,
+    "warm": warm.main,
     "serving": serving.main,
     "client": client.main,
     "what_if": what_if.main,

@@ -78,50 +78,65 @@ def with_bytecode() -> dict[str, str]:
 
 def record(folder: Path, command: list[str]) -> tuple[dict[str, str], list[tuple[str, bytes]]]:
     """The server's environment, and every message of one run in order: `c` from the client, `s` from the server."""
+    log, variables = through_proxy(folder)
+    environment = {**with_bytecode(), **variables}
+    subprocess.run([*command, "--server", "proxy"], check=True, stdout=subprocess.DEVNULL, env=environment)
+    return messages_of(log)
+
+
+def through_proxy(folder: Path) -> tuple[Path, dict[str, str]]:
+    """The log of a server called proxy, and the variables that make it known."""
     log = folder / "messages"
     log.unlink(missing_ok=True)
     config = folder / "config" / "tidepool" / "tidepool.toml"
     config.parent.mkdir(parents=True, exist_ok=True)
     proxy = [sys.executable, str(Path(__file__).with_name("proxy.py")), str(log)]
-    config.write_text(f'[servers.proxy]\nlike = "ty"\ncommand = {json.dumps([*proxy, *_server()])}\n')
-    environment = {**with_bytecode(), "XDG_CONFIG_HOME": str(folder / "config")}
-    subprocess.run([*command, "--server", "proxy"], check=True, stdout=subprocess.DEVNULL, env=environment)
+    config.write_text(f'[servers.proxy]\nlike = "ty"\ncommand = {json.dumps([*proxy, *server()])}\n')
+    return log, {"XDG_CONFIG_HOME": str(folder / "config")}
+
+
+def messages_of(log: Path) -> tuple[dict[str, str], list[tuple[str, bytes]]]:
+    """What a proxy has written: the server's environment, and the messages."""
     with log.open("rb") as lines:
         (_, started_in), *messages = [(line[:1].decode(), line[2:].rstrip(b"\n")) for line in lines]
         return json.loads(started_in), messages
 
 
-def _server() -> list[str]:
+def server() -> list[str]:
     return [str(Path(sys.executable).with_name("ty")), "server"]
 
 
 def bare_s(messages: list[tuple[str, bytes]], root: Path, environment: dict[str, str]) -> float:
     """How long the same messages take, sent by a program that does nothing else."""
     started = time.perf_counter()
-    server = subprocess.Popen(
-        _server(),
+    process = subprocess.Popen(
+        server(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=root,
         env=environment,
     )
-    assert server.stdin and server.stdout
-    replies = _Replies(server.stdout)
-    for side, body in messages:
-        message = json.loads(body)
-        if side == "c":
-            server.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
-            server.stdin.flush()
-        elif "method" not in message:
-            replies.wait(message["id"])
+    assert process.stdin and process.stdout
+    send(messages, process.stdin, Replies(process.stdout))
     elapsed = time.perf_counter() - started
-    server.kill()
-    server.wait()
+    process.kill()
+    process.wait()
     return elapsed
 
 
-class _Replies:
+def send(messages: list[tuple[str, bytes]], stdin: IO[bytes], replies: Replies) -> None:
+    """Send what a client sent, each message as soon as the replies that came before it have come."""
+    for side, body in messages:
+        message = json.loads(body)
+        if side == "c":
+            stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+            stdin.flush()
+        elif "method" not in message:
+            replies.wait(message["id"])
+
+
+class Replies:
     """Reads a server's messages in a thread; a reply can be waited for."""
 
     def __init__(self, stream: IO[bytes]) -> None:

@@ -32,12 +32,12 @@ from interpreters.edge.warm.messages import (
     Standing,
     line,
     read_ask,
+    read_flags,
     read_line,
     write_outcome,
 )
-from interpreters.edge.warm.place import Place, place_of
+from interpreters.edge.warm.place import Place, place_at
 from interpreters.lsp.interpreter import language_server
-from interpreters.lsp.life import Launch
 from interpreters.lsp.session import Session, prepare
 from tidepool.effects.report import Note, Progress
 from tidepool.errors import ConfigError, InterpreterError, TidepoolError
@@ -52,6 +52,9 @@ AT_ONCE: Final = 16
 PATIENCE_S: Final = 30.0
 """How long a connection may be open without having said what for."""
 
+ENDING_S: Final = 15.0
+"""How long a broker may take to end, with its language server."""
+
 LOG_BYTES: Final = 256 * 2**10
 
 
@@ -61,12 +64,14 @@ class Purpose:
 
     Attributes:
         flags: the settings that say which language server, by name.
+        socket: where it is looked for.
         idle_s: how long it outlives its last connection.
         memory_bytes: what it and its language server may take together.
     """
 
     root: Path
     flags: Mapping[str, Any]
+    socket: Path
     idle_s: float = IDLE_S
     memory_bytes: int = MEMORY_BYTES
 
@@ -242,7 +247,7 @@ def _resident_bytes(pid: int) -> int:
 @contextlib.contextmanager
 def _alone(place: Place) -> Generator[socket.socket | None]:
     """The broker's socket, listening; None where another broker lives. Its files are removed in the end."""
-    lock = locked(place.lock)
+    lock = _lock_of(place)
     if lock is None:
         yield None
         return
@@ -263,14 +268,30 @@ def _alone(place: Place) -> Generator[socket.socket | None]:
         os.close(lock)
 
 
+def _lock_of(place: Place) -> int | None:
+    """The lock, held; None where another broker answers. One that is ending is waited for."""
+    until_s = time.monotonic() + ENDING_S
+    while (lock := locked(place.lock)) is None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
+            if other.connect_ex(str(place.socket)) == 0 or time.monotonic() > until_s:
+                return None
+        time.sleep(0.02)
+    return lock
+
+
 async def _run(purpose: Purpose, say: Callable[[str], None]) -> None:
-    launch, place = await _found(purpose)
+    settings = read_settings(purpose.root, os.environ, purpose.flags)
+    server = choose_server(settings)
+    if isinstance(server, ReplayServer):
+        raise ConfigError("a recording needs no broker: ask without one")
+    launch = await prepare(purpose.root, server, python=settings.python, start_timeout_s=settings.timeout_s)
+    place = place_at(purpose.socket)
     with _alone(place) as listener:
         if listener is None:
             say("taken")
             return
         say("ready")
-        session = Session(launch, _timeout_s(purpose))
+        session = Session(launch, settings.timeout_s)
         try:
             await Broker(purpose, session, place).serve(listener)
         finally:
@@ -278,26 +299,14 @@ async def _run(purpose: Purpose, say: Callable[[str], None]) -> None:
             await session.close()
 
 
-async def _found(purpose: Purpose) -> tuple[Launch, Place]:
-    settings = read_settings(purpose.root, os.environ, purpose.flags)
-    server = choose_server(settings)
-    if isinstance(server, ReplayServer):
-        raise ConfigError("a recording needs no broker: ask without one")
-    launch = await prepare(purpose.root, server, python=settings.python, start_timeout_s=settings.timeout_s)
-    return launch, place_of(launch, os.environ)
-
-
-def _timeout_s(purpose: Purpose) -> float:
-    return read_settings(purpose.root, os.environ, purpose.flags).timeout_s
-
-
 def main() -> None:
     """Read what for from standard input, leave whoever started this, and serve."""
     said = read_line(sys.stdin.buffer.readline())
     if os.fork():
         os._exit(0)  # whoever started this waits for it, and for nothing that is left
-    flags = read_ask({"text": "", "within_s": None, "rated": [], "environ": {}, **said}).question.flags
-    purpose = Purpose(Path(said["root"]), flags, said.get("idle_s", IDLE_S), said.get("memory_bytes", MEMORY_BYTES))
+    purpose = Purpose(
+        **{**said, "root": Path(said["root"]), "socket": Path(said["socket"]), "flags": read_flags(said["flags"])}
+    )
     gc.set_threshold(100_000, 20, 20)  # an answer makes a hundred thousand objects and hardly a cycle
 
     def say(word: str) -> None:

@@ -30,6 +30,7 @@ from interpreters.edge.warm.messages import (
     read_line,
     read_outcome,
     write_ask,
+    write_flags,
 )
 from interpreters.edge.warm.place import Place, place_at, place_of
 from interpreters.lsp.session import prepare
@@ -134,7 +135,7 @@ class _Held:
         try:
             stream = await _connected(place)
         except _Gone:
-            await _start(question, settings, self.environ, self.limits)
+            await _start(place, question, settings, self.environ, self.limits)
             stream = await _connected(place)
         lease = self.leases.get(place.socket)
         if lease is None or lease[0].at_eof():
@@ -249,15 +250,21 @@ async def _closed(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-async def _start(question: Question, settings: Settings, environ: Mapping[str, str], limits: Mapping[str, Any]) -> None:
+async def _start(
+    place: Place, question: Question, settings: Settings, environ: Mapping[str, str], limits: Mapping[str, Any]
+) -> None:
     """Start a broker and wait until it, or another one, listens.
 
     Raises:
         ConfigError: it says what is wrong.
     """
-    flags = {name: getattr(settings, name) for name in _OF_THE_SERVER}
-    told = write_ask(Ask(attrs.evolve(_placed(question), flags=flags, rated=()), {}))
-    said = await asyncio.to_thread(_spawned, line({**told, **limits}), dict(environ))
+    purpose = {
+        "root": str(_placed(question).root),
+        "flags": write_flags({name: getattr(settings, name) for name in _OF_THE_SERVER}),
+        "socket": str(place.socket),
+        **limits,
+    }
+    said = await asyncio.to_thread(_spawned, line(purpose), dict(environ))
     if said.startswith("wrong: "):
         raise ConfigError(said.removeprefix("wrong: "))
     if said not in {"ready", "taken"}:

@@ -86,7 +86,7 @@ def write_ask(ask: Ask) -> dict[str, Any]:
     return {
         "text": question.text,
         "root": str(question.root),
-        "flags": {name: _plain(value) for name, value in question.flags.items() if value is not None},
+        "flags": write_flags(question.flags),
         "within_s": question.within_s,
         "rated": [to_wire(example) for example in question.rated],
         "environ": dict(ask.environ),
@@ -102,12 +102,22 @@ def read_ask(data: Mapping[str, Any]) -> Ask:
     try:
         rated = tuple(from_wire(TrainingExample, example) for example in data["rated"])
         within_s = None if data["within_s"] is None else float(data["within_s"])
-        flags = {str(name): _typed(str(name), value) for name, value in data["flags"].items()}
+        flags = read_flags(data["flags"])
         environ = {str(name): str(value) for name, value in data["environ"].items()}
         question = Question(str(data["text"]), Path(data["root"]), flags, within_s=within_s, rated=rated)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"no question: {error!r}") from error
     return Ask(question, environ)
+
+
+def write_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as plain data; those that were not given are left out."""
+    return {name: _plain(value) for name, value in flags.items() if value is not None}
+
+
+def read_flags(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings from plain data."""
+    return {str(name): _typed(str(name), value) for name, value in data.items()}
 
 
 def write_outcome(outcome: Outcome) -> dict[str, Any]:
