@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import shutil
 from datetime import UTC, datetime
@@ -12,7 +14,10 @@ from xml.etree import ElementTree as ET
 import attrs
 import pytest
 
+from interpreters.edge.comparison import Difference
 from interpreters.edge.evaluate import row_of
+from interpreters.edge.labelled import compare
+from interpreters.edge.scoreboard import Measured, Measurement, as_table, sheet_of
 from interpreters.edge.tidepool_cli import main
 from tidepool.cases import Case, Spot, written
 from tidepool.change import ChangeKind, read_change
@@ -26,8 +31,11 @@ from tidepool.domain import (
     TrainingExample,
     Verdict,
 )
+from tidepool.effects.gemma import RateNode
+from tidepool.errors import ModelFailure
+from tidepool.metrics import Row, measure
 from tidepool.rules import rate
-from tidepool.wire import dumps
+from tidepool.wire import dumps, score_request
 
 FIXTURE = Path(__file__).parent / "fixtures" / "llmkind"
 ADD_VARIANT = Case(
@@ -217,6 +225,54 @@ def test_the_table_of_a_set_names_every_field(dataset: Path, capsys: pytest.Capt
     assert lines[0].split()[:7] == ["examples", "relevance", "±1", "risk", "±1", "confidence", "±1"]
     assert lines[1].split()[:5] == ["overall", "heuristic", "5", "0.800", "0.800"]
     assert (dataset / "plot.svg").read_text().count("<polyline") == 1
+
+
+def test_what_a_scorer_takes_is_told_of_the_codebase_that_it_was_taken_for() -> None:
+    """The rubrics of `gone` all fail, and those of the others are asked about by turns."""
+    of_shop = [labelled(number, FAR, "shop") for number in range(1, 61)]
+    of_bank = [attrs.evolve(one, provenance=Provenance(codebase="bank")) for one in of_shop[:30]]
+    of_gone = [labelled(number, FAR, "gone") for number in range(100, 105)]
+
+    def rated(asked: RateNode) -> Rubric:
+        if asked.node.line >= 100:
+            raise ModelFailure("model", "is down", asked.node.location)
+        return FAR
+
+    turns = [one for pair in zip(of_bank, of_shop[:30], strict=True) for one in pair]
+    found = asyncio.run(compare({"mine": RateNode.by(rated)}, [*of_gone, *turns, *of_shop[30:]]))
+    assert (found.left_out, set(found.sheet.overall["mine"])) == (5, {"shop", "bank"})
+    bytes_a_node = {
+        codebase: found.sheet.values(ways["mine"])["bytes_a_node"] for codebase, ways in found.sheet.groups("codebases")
+    }
+    assert bytes_a_node == {
+        name: pytest.approx(sum(len(dumps(score_request(one.query, one.node))) for one in some) / len(some))
+        for name, some in (("shop", of_shop), ("bank", of_bank))
+    }
+
+
+def answer(case: Case, way: str, breaking: list[str]) -> Measured:
+    rows = [Row(Spot.at(location), 5, 5) for location in breaking] or [Row(Spot("z.py", 1), 1, 5)]
+    return Measured(way, case, measure(case, rows, 0), tuple(rows))
+
+
+def test_precision_is_compared_over_the_cases_in_which_both_say_that_something_breaks() -> None:
+    measured = []
+    for codebase in ("shop", "bank"):
+        easy, hard = (attrs.evolve(RENAME, id=f"{codebase}/{name}", codebase=codebase) for name in ("easy", "hard"))
+        right, wrong = RENAME.must[0], "notes.py:1"
+        measured += [answer(easy, "bold", [right]), answer(hard, "bold", [right, wrong])]
+        measured += [answer(easy, "silent", [right]), answer(hard, "silent", [])]
+    found = Measurement(tuple(measured), "bold")
+    sheet = sheet_of(found)
+    assert [sheet.values(sheet.overall[way])["precision"] for way in ("bold", "silent")] == [0.75, 1]
+    precision = sheet.differences("overall", "overall", "bold")["silent"]["precision"]
+    assert precision == Difference(0, 0, 0, passed_over=2)
+    table = io.StringIO()
+    as_table(found, table)
+    _, _, text = table.getvalue().partition("differences to bold")
+    heading, figures, _ = text.splitlines()[1:4]
+    assert heading.endswith("precision passes over")
+    assert (figures.split()[0], figures.split()[5], figures.split()[-1]) == ("silent", "+0.000", "2")
 
 
 @pytest.mark.parametrize(

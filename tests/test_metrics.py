@@ -19,13 +19,13 @@ from tidepool.metrics import (
     Cost,
     Row,
     Score,
-    Summary,
     calibration_error,
+    cases_with,
+    figures_of,
     measure,
     ndcg,
     stated,
-    summary,
-    sums_of,
+    sums_of_pair,
 )
 
 MUST = ("a.py:10", "a.py:40", "b.py:7")
@@ -95,15 +95,20 @@ def test_recall_is_told_for_fewer_and_for_more_rows_as_well() -> None:
 
 def test_what_a_scorer_took_is_told_for_each_node() -> None:
     costs = [Cost(10, 1.0, 1_000), Cost(30, 1.0, 5_000)]
-    both = summary([measure(CASE, PERFECT, 0, cost) for cost in costs])
-    assert (both.seconds_a_node, both.bytes_a_node) == (0.05, 150)
-    assert summary([measure(CASE, PERFECT, 0)]).seconds_a_node is None
+    both = figures_of([measure(CASE, PERFECT, 0, cost) for cost in costs])
+    assert (both["seconds_a_node"], both["bytes_a_node"]) == (0.05, 150)
+    assert figures_of([measure(CASE, PERFECT, 0)])["seconds_a_node"] is None
 
 
-def test_the_figures_of_sums_are_those_of_the_summary() -> None:
-    scores = [measure(CASE, [row("a.py:10", 5, 4), row("z.py:1")], 1), measure(CASE, PERFECT, 3, Cost(2, 1.0, 10))]
-    figures = {name: figure(total([sums_of(score) for score in scores])) for name, figure in FIGURES.items()}
-    assert Summary(2, **figures) == summary(scores)
+def test_what_one_of_two_answers_lacks_is_left_out_of_both() -> None:
+    silent = measure(CASE, [row("a.py:10", 3)], 1)
+    sure, wrong = measure(CASE, PERFECT, 1), measure(CASE, [row("z.py:1"), row("a.py:10")], 1)
+    pairs = [sums_of_pair(sure, sure), sums_of_pair(wrong, silent)]
+    one, other = (total(side) for side in zip(*pairs, strict=True))
+    assert (FIGURES["precision"](one), FIGURES["precision"](other)) == (1, 1)
+    assert (cases_with("precision", one), cases_with("recall", one)) == (1, 2)
+    assert FIGURES["recall"](one) == pytest.approx((1 + 1 / 3) / 2)
+    assert figures_of([sure, wrong])["precision"] == 0.75 and figures_of([sure, silent])["precision"] == 1
 
 
 def test_the_changed_definition_is_neither_right_nor_wrong() -> None:
@@ -141,6 +146,20 @@ def test_a_place_that_may_change_or_was_shown_takes_no_rank() -> None:
     assert score.ndcg == 1
 
 
+def test_what_takes_no_rank_is_passed_over_before_the_ranking_is_cut() -> None:
+    must = tuple(f"a.py:{10 * number}" for number in range(1, 21))
+    case = attrs.evolve(CASE, must=must, may=(*must, "c.py:1"))
+    assert measure(case, [row("c.py:1"), *map(row, must)], 0).ndcg == 1
+    assert measure(case, [row("z.py:1"), *map(row, must)], 0).ndcg < 1
+
+
+def test_what_stands_behind_twenty_ranks_gains_nothing() -> None:
+    others = [row(f"z.py:{10 * number}") for number in range(1, 21)]
+    behind_19, behind_20 = (measure(CASE, [*others[:count], row("b.py:7")], 0).ndcg for count in (19, 20))
+    ideal = 1 + 1 / math.log2(3) + 1 / math.log2(4)
+    assert behind_19 == pytest.approx(1 / math.log2(21) / ideal) and behind_20 == 0
+
+
 def test_confidence_is_calibrated_where_it_is_right_as_often_as_it_states() -> None:
     assert [stated(confidence) for confidence in range(1, 6)] == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9])
     claims = [Claim(5, right=True)] * 9 + [Claim(5, right=False)] + [Claim(3, right=True), Claim(3, right=False)]
@@ -160,19 +179,19 @@ def test_a_row_of_a_low_risk_claims_that_nothing_breaks() -> None:
 
 def test_an_answer_that_states_no_confidence_has_no_calibration() -> None:
     score = measure(CASE, [row("a.py:10", confidence=None)], 0)
-    assert summary([score]).ece is None
+    assert figures_of([score])["ece"] is None
 
 
 def test_a_summary_weighs_every_case_the_same_and_passes_over_what_has_no_value() -> None:
     one = Score(1, 1, 0.5, 1, True, 1, (Claim(5, right=True),))
     other = Score(0, 0, None, 0, False, 3, (Claim(5, right=False),))
-    both = summary([one, other])
-    assert (both.cases, both.recall, both.precision, both.ndcg, both.first, both.seconds) == (2, 0.5, 0.5, 0.5, 0.5, 2)
-    assert both.ece == pytest.approx(0.4)
+    both = figures_of([one, other])
+    means = [both[name] for name in ("recall", "precision", "ndcg", "first", "seconds")]
+    assert means == [0.5, 0.5, 0.5, 0.5, 2] and both["ece"] == pytest.approx(0.4)
 
 
 def test_a_summary_of_nothing_has_no_values() -> None:
-    assert summary([]).recall is None
+    assert figures_of([])["recall"] is None
 
 
 def test_a_case_with_nothing_to_find_cannot_be_measured() -> None:
@@ -187,7 +206,7 @@ ROWS = st.lists(st.builds(Row, SPOTS, st.integers(1, 5), st.integers(1, 5), st.t
 @given(ROWS)
 def test_every_value_is_a_share(rows: list[Row]) -> None:
     score = measure(CASE, rows, 0)
-    shares = [score.recall, score.recall_at_location, score.precision or 0, score.ndcg, summary([score]).ece or 0]
+    shares = [score.recall, score.recall_at_location, score.precision or 0, score.ndcg, figures_of([score])["ece"] or 0]
     assert all(0 <= share <= 1 + 1e-9 for share in shares)
     assert score.recall_at_location <= score.recall + 1e-9
 

@@ -2,8 +2,9 @@
 
     row = Row(Spot("shop/till.py", 12), risk=5, confidence=4)
     score = measure(case, [row, …], seconds=0.4)
-    summary([score, …]).recall                   means over cases
+    figures_of([score, …])["recall"]             means over cases
     FIGURES["recall"](sums_of(score))            the same, of sums that may be resampled (`tidepool.bootstrap`)
+    sums_of_pair(score, other)                   two ways to answer one case, to be compared
 
 A row of an answer is one place: its location. A row that stands for a function also lists further lines of it; whether
 these count is told apart: `recall` takes a place for found that a row lists, `recall_at_location` does not.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import accumulate, islice
+from itertools import accumulate
 from typing import Final
 
 import attrs
@@ -127,7 +128,7 @@ def measure(case: Case, rows: Sequence[Row], seconds: float, cost: Cost | None =
         recall=1 - len(missed) / len(must),
         recall_at_location=sum(_holds(located, spot) for spot in must) / len(must),
         precision=1 - len(wrong) / len(breaking) if breaking else None,
-        ndcg=ndcg(must, may, located),
+        ndcg=ndcg(must, may, (row.spot for row in ranked)),
         first=bool(located) and _holds(may, located[0]),
         seconds=seconds,
         claims=tuple(_claims(may, first)),
@@ -154,17 +155,23 @@ def ndcg(must: Sequence[Spot], may: Sequence[Spot], ranking: Iterable[Spot]) -> 
     """Normalised discounted cumulative gain over the first rows, 0 to 1.
 
     A row gains 1 for a place that must change and that no row before it has shown, and 0 for one that need not change.
-    One that only may have to change, or was shown before, is passed over: it takes no place in the ranking.
+    One that only may have to change, or was shown before, is passed over: it is none of the first rows.
+
+    Args:
+        must: at least one place.
+        ranking: the places of all rows, best first.
     """
     unseen = list(must)
     gains: list[int] = []
     for spot in ranking:
+        if len(gains) == FIRST_ROWS:
+            break
         shown = [place for place in unseen if place.is_near(spot)]
         if shown:
             unseen.remove(min(shown, key=lambda place: abs(place.line - spot.line)))
         if shown or not _holds((*must, *may), spot):
             gains.append(bool(shown))
-    return _discounted(islice(gains, FIRST_ROWS)) / _discounted([1] * min(len(must), FIRST_ROWS))
+    return _discounted(gains) / _discounted([1] * min(len(must), FIRST_ROWS))
 
 
 def _discounted(gains: Iterable[int]) -> float:
@@ -217,11 +224,13 @@ class _Part:
         width: how many sums.
         sums: what a score adds to each.
         of: the number, or None where no score had a part in it.
+        is_mean: whether it is the mean over the cases that have a value; the second sum says how many these are.
     """
 
     width: int
     sums: Callable[[Score], Sums]
     of: Statistic
+    is_mean: bool = False
 
 
 def _mean(of: Callable[[Score], float | None]) -> _Part:
@@ -231,7 +240,7 @@ def _mean(of: Callable[[Score], float | None]) -> _Part:
         value = of(score)
         return (0.0, 0.0) if value is None else (value, 1.0)
 
-    return _Part(2, sums, ratio)
+    return _Part(2, sums, ratio, is_mean=True)
 
 
 def _a_node(of: Callable[[Cost], float]) -> _Part:
@@ -270,11 +279,19 @@ def sums_of(score: Score) -> list[float]:
     return [value for part in _PARTS.values() for value in part.sums(score)]
 
 
-def _figures() -> dict[str, Statistic]:
-    ends = accumulate(part.width for part in _PARTS.values())
-    return {
-        name: within(end - part.width, end, part.of) for (name, part), end in zip(_PARTS.items(), ends, strict=True)
-    }
+def sums_of_pair(one: Score, other: Score) -> tuple[list[float], list[float]]:
+    """The same of two answers to one case, to compare them: what one of them lacks is left out of both.
+
+    Who says of nothing in a hard case that it breaks would else be compared over the easy ones.
+    """
+    sums: tuple[list[float], list[float]] = ([], [])
+    for part in _PARTS.values():
+        pair = part.sums(one), part.sums(other)
+        if part.is_mean and not all(count for _, count in pair):
+            pair = ((0.0, 0.0), (0.0, 0.0))
+        sums[0].extend(pair[0])
+        sums[1].extend(pair[1])
+    return sums
 
 
 def within(start: int, end: int, statistic: Statistic) -> Statistic:
@@ -282,41 +299,35 @@ def within(start: int, end: int, statistic: Statistic) -> Statistic:
     return lambda sums: statistic(sums[start:end])
 
 
-FIGURES: Final[Mapping[str, Statistic]] = _figures()
-"""What a group of scores is summed up by, under the names of `Summary`'s fields."""
+_SPANS: Final[Mapping[str, tuple[int, int]]] = {
+    name: (end - part.width, end)
+    for (name, part), end in zip(_PARTS.items(), accumulate(part.width for part in _PARTS.values()), strict=True)
+}
+
+FIGURES: Final[Mapping[str, Statistic]] = {name: within(*_SPANS[name], part.of) for name, part in _PARTS.items()}
+"""What a group of scores is summed up by; None where no case has a value.
+
+    recall             in the first 20 rows; the others say in how many
+    precision          over the cases in which some row was said to break
+    first              the share of cases whose first row is right
+    ece                the calibration error over all rows of all cases
+    seconds            for one case
+    seconds_a_node     that the scorer took, over all nodes of all cases
+    bytes_a_node       that the scorer was given
+"""
 
 
-@attrs.frozen
-class Summary:
-    """Means over the cases of a group; None where no case has a value.
-
-    Attributes:
-        cases: how many there are.
-        recall: in the first 20 rows; the others say in how many.
-        precision: over the cases in which some row was said to break.
-        first: the share of cases whose first row is right.
-        ece: the calibration error over all rows of all cases.
-        seconds: for one case.
-        seconds_a_node: that the scorer took, over all nodes of all cases.
-        bytes_a_node: that the scorer was given.
-    """
-
-    cases: int
-    recall: float | None
-    recall_at_5: float | None
-    recall_at_10: float | None
-    recall_at_50: float | None
-    recall_at_location: float | None
-    precision: float | None
-    ndcg: float | None
-    first: float | None
-    ece: float | None
-    seconds: float | None
-    seconds_a_node: float | None
-    bytes_a_node: float | None
+def cases_with(figure: str, sums: Sums) -> float:
+    """How many cases have a value of a figure that is a mean over cases."""
+    return sums[_SPANS[figure][0] + 1]
 
 
-def summary(scores: Sequence[Score]) -> Summary:
-    """The means of scores: every case weighs the same."""
+def bins_in(sums: Sums) -> Sums:
+    """The part of the sums that the calibration error is of, as `bins_of` counts."""
+    return sums[slice(*_SPANS["ece"])]
+
+
+def figures_of(scores: Sequence[Score]) -> dict[str, float | None]:
+    """`FIGURES` of scores: every case weighs the same."""
     sums = total([sums_of(score) for score in scores] or [[0.0] * sum(part.width for part in _PARTS.values())])
-    return Summary(len(scores), **{name: figure(sums) for name, figure in FIGURES.items()})
+    return {name: figure(sums) for name, figure in FIGURES.items()}

@@ -20,13 +20,14 @@ from typing import Final
 import attrs
 
 from interpreters.clock import system_clock
+from interpreters.edge.comparison import reliability
 from interpreters.edge.config import Settings, check_scorer, choose_server, open_scorer, read_settings
 from interpreters.edge.dataset.whole import written_whole
 from interpreters.edge.ending import TERMINATED, until_terminated
 from interpreters.edge.metering import Meter, metered, model_bytes
 from interpreters.edge.reliability import as_svg
 from interpreters.edge.render import printable
-from interpreters.edge.scoreboard import SHOWN, Measured, Measurement, as_details, reliability
+from interpreters.edge.scoreboard import SHOWN, Measured, Measurement, as_details, sheet_of
 from interpreters.lsp.interpreter import language_server
 from interpreters.lsp.project import check_root, source_files
 from interpreters.lsp.servers import Server
@@ -39,7 +40,7 @@ from tidepool.effects.gemma import Gemma
 from tidepool.effects.lsp import Lsp, Place, references
 from tidepool.errors import ConfigError, InterpreterError, InvalidData
 from tidepool.explore import ScorerFailed, explore
-from tidepool.metrics import Cost, Row, measure
+from tidepool.metrics import Cost, Row, bins_in, measure
 
 DONE: Final = 0
 USAGE: Final = 2
@@ -111,7 +112,7 @@ def _evaluate(asked: Evaluation) -> int:
     if asked.details is not None:
         _write(asked.details, as_details(found.measured))
     if asked.plot is not None:
-        _write(asked.plot, as_svg(reliability(found.measured)))
+        _write(asked.plot, as_svg(reliability(sheet_of(found), bins_in)))
     SHOWN[asked.form](found, sys.stdout)
     sys.stdout.flush()
     return DONE

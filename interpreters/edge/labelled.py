@@ -7,14 +7,13 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Final, TextIO
 
 import attrs
 from returns.result import Failure
 
-from interpreters.edge.comparison import OVERALL, Sheet
+from interpreters.edge.comparison import CODEBASES, OVERALL, Sheet, as_plain, reliability
 from interpreters.edge.config import Settings, check_scorer, open_scorer, read_settings
 from interpreters.edge.dataset.reading import read_examples
 from interpreters.edge.dataset.uncertain import refuse_asking_a_codebase
@@ -22,10 +21,9 @@ from interpreters.edge.dataset.whole import written_whole
 from interpreters.edge.ending import until_terminated
 from interpreters.edge.evaluate import NO_SCORER, ended, say
 from interpreters.edge.metering import Meter, metered, model_bytes
-from interpreters.edge.reliability import Reliability, as_svg, reliability_of
-from interpreters.edge.scoreboard import NO_TAG, uncertainties
-from interpreters.edge.tables import by_group, print_sheet
-from tidepool.bootstrap import total
+from interpreters.edge.reliability import as_svg
+from interpreters.edge.scoreboard import NO_TAG
+from interpreters.edge.tables import print_sheet
 from tidepool.domain import Provenance, Rubric, TrainingExample
 from tidepool.eff import AsyncHandler, Handler, run_async
 from tidepool.effects.gemma import Gemma
@@ -124,7 +122,7 @@ def _origin(example: TrainingExample) -> Provenance:
 
 GROUPINGS: Final[Mapping[str, Callable[[TrainingExample], str]]] = {
     OVERALL: lambda _example: OVERALL,
-    "codebases": codebase_of,
+    CODEBASES: codebase_of,
     "kinds": lambda example: _origin(example).change_kind or UNKNOWN,
     "tags": tag_of,
 }
@@ -154,7 +152,7 @@ def _evaluate(asked: Labelled) -> int:
         return say("no example was rated by every scorer, so nothing can be compared", NO_SCORER)
     if asked.plot is not None:
         with written_whole(asked.plot) as stream:
-            stream.write(as_svg(_reliability(found.sheet)))
+            stream.write(as_svg(reliability(found.sheet, bins_in)))
     SHOWN[asked.form](found, sys.stdout)
     sys.stdout.flush()
     return DONE
@@ -180,25 +178,39 @@ async def _opened(names: Sequence[str], settings: Settings) -> AsyncGenerator[di
 async def compare(scorers: Mapping[str, Scorer], examples: Iterable[TrainingExample]) -> Compared:
     """Ask every scorer about every example, and compare what it says with the label.
 
-    An example that one of them does not rate is left out for all.
+    An example that one of them does not rate is left out for all. What a scorer took for examples that were asked about
+    together counts where one of them does.
     """
     sheet, left_out, why = Sheet(MARKS), 0, ""
     meters = {name: Meter() for name in scorers}
     asked = {name: metered(scorer, meters[name]) for name, scorer in scorers.items()}
-    left = iter(examples)
-    while chunk := list(islice(left, TOGETHER)):
+    for codebase, some in _together(examples):
         before = {name: meter.cost for name, meter in meters.items()}
-        answers = {name: await run_async(opinions_of(chunk), scorer) for name, scorer in asked.items()}
-        for at, example in enumerate(chunk):
-            said = told([some[at] for some in answers.values()])
+        answers = {name: await run_async(opinions_of(some), scorer) for name, scorer in asked.items()}
+        rated = 0
+        for at, example in enumerate(some):
+            said = told([found[at] for found in answers.values()])
             if isinstance(said, Failure):
                 left_out, why = left_out + 1, why or str(said.failure())
                 continue
+            rated += 1
             for name, rubric in zip(scorers, said.unwrap(), strict=True):
                 count(sheet, name, example, rubric)
-        for name, meter in meters.items() if sheet.overall else ():
-            sheet.add(OVERALL, OVERALL, name, codebase_of(chunk[0]), costing(meter.since(before[name])))
+        for name, meter in meters.items() if rated else ():
+            for grouping, group in ((OVERALL, OVERALL), (CODEBASES, codebase)):
+                sheet.add(grouping, group, name, codebase, costing(meter.since(before[name])))
     return Compared(sheet, next(iter(scorers)), {}, left_out, why)
+
+
+def _together(examples: Iterable[TrainingExample]) -> Iterator[tuple[str, list[TrainingExample]]]:
+    """Examples of one codebase, so many at a time: what these take, the codebase takes."""
+    waiting: dict[str, list[TrainingExample]] = {}
+    for example in examples:
+        some = waiting.setdefault(codebase_of(example), [])
+        some.append(example)
+        if len(some) == TOGETHER:
+            yield codebase_of(example), waiting.pop(codebase_of(example))
+    yield from waiting.items()
 
 
 def count(sheet: Sheet, scorer: str, example: TrainingExample, rubric: Rubric) -> None:
@@ -223,25 +235,10 @@ def as_table(found: Compared, stream: TextIO) -> None:
 
 def as_json(found: Compared, stream: TextIO) -> None:
     """Print it as one JSON object, with intervals and differences of every group, and the reliability."""
-    sheet = found.sheet
-    values = {name: by_group(sheet, name, lambda ways: _values(sheet, ways)) for name in GROUPINGS}
-    plain = {
-        **values,
-        OVERALL: _values(sheet, sheet.overall),
-        **uncertainties(sheet, ("kinds", "tags"), found.against),
-        "reliability": _reliability(sheet),
-        "model_bytes": found.model_bytes,
-        "left_out": found.left_out,
-    }
-    stream.write(dumps(to_wire(plain), indent=2) + "\n")
-
-
-def _values(sheet: Sheet, ways: Mapping[str, dict[str, list[float]]]) -> dict[str, dict[str, float | None]]:
-    return {way: sheet.values(units) for way, units in ways.items()}
-
-
-def _reliability(sheet: Sheet) -> dict[str, list[Reliability]]:
-    return {way: reliability_of(bins_in(total(list(units.values())))) for way, units in sheet.overall.items()}
+    plain = as_plain(found.sheet, [*GROUPINGS][1:], found.against, bins_in)
+    stream.write(
+        dumps(to_wire({**plain, "model_bytes": found.model_bytes, "left_out": found.left_out}), indent=2) + "\n"
+    )
 
 
 SHOWN: Final[Mapping[str, Callable[[Compared, TextIO], None]]] = {"table": as_table, "json": as_json}

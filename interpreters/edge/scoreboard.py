@@ -7,11 +7,11 @@ from typing import Any, Final, TextIO
 
 import attrs
 
-from interpreters.edge.comparison import OVERALL, Sheet
-from interpreters.edge.reliability import Reliability, reliability_of
-from interpreters.edge.tables import by_group, print_sheet
+from interpreters.edge.comparison import CODEBASES, OVERALL, Sheet, as_plain
+from interpreters.edge.tables import print_sheet
+from tidepool.bootstrap import Sums
 from tidepool.cases import Case
-from tidepool.metrics import FIGURES, Row, Score, Summary, bins_of, summary, sums_of
+from tidepool.metrics import FIGURES, Row, Score, bins_in, cases_with, sums_of, sums_of_pair
 from tidepool.wire import dumps, to_wire
 
 COLUMNS: Final = (
@@ -66,43 +66,41 @@ class Measurement:
 
 GROUPINGS: Final[Mapping[str, Callable[[Case], Sequence[str]]]] = {
     OVERALL: lambda _case: (OVERALL,),
-    "codebases": lambda case: (case.codebase,),
+    CODEBASES: lambda case: (case.codebase,),
     "kinds": lambda case: (str(case.kind),),
     "tags": lambda case: [str(tag) for tag in case.tags] or (NO_TAG,),
 }
 """What is summed up, and by what; a case with two tags counts for both."""
 
 
-def summaries(measured: Iterable[Measured]) -> dict[str, dict[str, dict[str, Summary]]]:
-    """The summary of each way, by grouping, by group and by way; groups are sorted, ways stand as they first came."""
-    sorts: dict[str, dict[str, dict[str, list[Score]]]] = {grouping: {} for grouping in GROUPINGS}
-    for one in measured:
-        for grouping, groups_of in GROUPINGS.items():
-            for group in groups_of(one.case):
-                sorts[grouping].setdefault(group, {}).setdefault(one.way, []).append(one.score)
-    return {
-        grouping: {
-            group: {way: summary(scores) for way, scores in ways.items()} for group, ways in sorted(groups.items())
-        }
-        for grouping, groups in sorts.items()
-    }
-
-
-def sheet_of(measured: Iterable[Measured]) -> Sheet:
-    """What was measured, as sums by codebase."""
-    sheet = Sheet({**FIGURES, "cases": lambda sums: sums[-1]})
-    for one in measured:
+def sheet_of(found: Measurement) -> Sheet:
+    """What was measured, as sums by codebase; answers to one case are the pairs that are compared."""
+    sheet = Sheet({"cases": _cases, **FIGURES}, {"precision": _silent})
+    others = {one.case: one.score for one in found.measured if one.way == found.against}
+    for one in found.measured:
         sums = [*sums_of(one.score), 1.0]
+        own, other = sums_of_pair(one.score, others[one.case])
         for grouping, groups_of in GROUPINGS.items():
             for group in groups_of(one.case):
-                sheet.add(grouping, group, one.way, one.case.codebase, sums)
+                at = (grouping, group, one.way, one.case.codebase)
+                sheet.add(*at, sums)
+                sheet.add_pair(*at, ([*own, 1.0], [*other, 1.0]))
     return sheet
+
+
+def _cases(sums: Sums) -> int:
+    return round(sums[-1])
+
+
+def _silent(sums: Sums) -> float:
+    """How many cases have no precision: nothing in them is said to break."""
+    return sums[-1] - cases_with("precision", sums)
 
 
 def as_table(found: Measurement, stream: TextIO) -> None:
     """Print what was measured: overall, by codebase, kind and tag; then what is uncertain of it, and the costs."""
     print_sheet(
-        sheet_of(found.measured),
+        sheet_of(found),
         stream,
         columns=COLUMNS,
         uncertain=UNCERTAIN,
@@ -114,47 +112,8 @@ def as_table(found: Measurement, stream: TextIO) -> None:
 
 def as_json(found: Measurement, stream: TextIO) -> None:
     """Print the same as one JSON object, with intervals and differences of every group, and the reliability."""
-    means = summaries(found.measured)
-    sheet = sheet_of(found.measured)
-    plain = {
-        **means,
-        OVERALL: means[OVERALL].get(OVERALL, {}),
-        **uncertainties(sheet, ("kinds", "tags"), found.against),
-        "reliability": reliability(found.measured),
-        "model_bytes": found.model_bytes,
-    }
-    stream.write(dumps(to_wire(plain), indent=2) + "\n")
-
-
-def uncertainties(sheet: Sheet, groupings: Sequence[str], against: str) -> dict[str, Any]:
-    """The intervals of all figures and differences, overall and by group, as `--format json` shows them."""
-    return {
-        "intervals": {
-            OVERALL: _intervals(sheet, sheet.overall),
-            **{name: by_group(sheet, name, lambda ways: _intervals(sheet, ways)) for name in groupings},
-        },
-        "against": against,
-        "differences": {
-            OVERALL: sheet.differences(sheet.overall, against),
-            **{name: by_group(sheet, name, lambda ways: sheet.differences(ways, against)) for name in groupings},
-        },
-    }
-
-
-def _intervals(sheet: Sheet, ways: Mapping[str, dict[str, list[float]]]) -> dict[str, Any]:
-    return {way: sheet.intervals(units) for way, units in ways.items()}
-
-
-def reliability(measured: Iterable[Measured]) -> dict[str, list[Reliability]]:
-    """How often each way's claims of each confidence were right; ways that claim none are left out."""
-    claims: dict[str, list[Score]] = {}
-    for one in measured:
-        claims.setdefault(one.way, []).append(one.score)
-    points = {
-        way: reliability_of(bins_of(claim for score in scores for claim in score.claims))
-        for way, scores in claims.items()
-    }
-    return {way: some for way, some in points.items() if some}
+    plain = as_plain(sheet_of(found), [*GROUPINGS][1:], found.against, bins_in)
+    stream.write(dumps(to_wire({**plain, "model_bytes": found.model_bytes}), indent=2) + "\n")
 
 
 def as_details(measured: Iterable[Measured]) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TextIO, TypeAlias
 
-from interpreters.edge.comparison import Compared, Sheet, Units
+from interpreters.edge.comparison import OVERALL, Difference, Sheet
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +22,9 @@ Row: TypeAlias = Sequence[str]
 
 INTERVALS: Final = "95% intervals over codebases"
 DIFFERENCES: Final = "differences to {}, with their 95% intervals"
+PASSED_OVER: Final = "{} passes over"
+"""Heads the number of cases that a difference is not of."""
+
 COSTS: Final = "what the scorers took"
 
 
@@ -51,7 +54,11 @@ def print_sheet(
     parts = [_drawn(console, _figures(sheet, columns, groupings))]
     for title, headings, rows in (
         (INTERVALS, _headings(uncertain), _interval_rows(sheet, uncertain)),
-        (DIFFERENCES.format(against), _headings(uncertain), _difference_rows(sheet, uncertain, against)),
+        (
+            DIFFERENCES.format(against),
+            [*_headings(uncertain), *(PASSED_OVER.format(figure) for figure in sheet.passed_over)],
+            _difference_rows(sheet, uncertain, against),
+        ),
         (COSTS, ["ms a node", "bytes a node", "KiB of model"], _cost_rows(sheet, model_bytes)),
     ):
         if rows:
@@ -122,16 +129,23 @@ def _interval_rows(sheet: Sheet, columns: Columns) -> list[Row]:
 
 
 def _difference_rows(sheet: Sheet, columns: Columns, against: str) -> list[Row]:
-    """For each way two lines: its differences, and their intervals."""
+    """For each way two lines: its differences and how many cases they are not of, and their intervals."""
     rows: list[Row] = []
-    for way, differences in sheet.differences(sheet.overall, against).items():
+    for way, differences in sheet.differences(OVERALL, OVERALL, against).items():
         found = [differences[figure] for _, figure in columns]
-        rows.append([way, *("-" if one is None else f"{one.difference:+.3f}" for one in found)])
-        rows.append(["", *map(_ends, found)])
+        lacking = [differences[figure] for figure in sheet.passed_over]
+        rows.append(
+            [
+                way,
+                *("-" if one is None else f"{one.difference:+.3f}" for one in found),
+                *("-" if one is None else str(one.passed_over) for one in lacking),
+            ]
+        )
+        rows.append(["", *map(_ends, found), *("" for _ in lacking)])
     return rows
 
 
-def _ends(one: Compared | None) -> str:
+def _ends(one: Difference | None) -> str:
     return f"{one.low:+.3f}..{one.high:+.3f}" if one is not None and one.low is not None else "-"
 
 
@@ -144,8 +158,3 @@ def _cost_rows(sheet: Sheet, model_bytes: Mapping[str, int]) -> list[Row]:
             held = f"{model_bytes[way] / 1024:.0f}" if way in model_bytes else "-"
             rows.append([way, f"{1000 * seconds:.3f}", f"{given:.0f}", held])
     return rows
-
-
-def by_group(sheet: Sheet, grouping: str, of: Callable[[dict[str, Units]], object]) -> dict[str, object]:
-    """Something about each group of a grouping."""
-    return {group: of(ways) for group, ways in sheet.groups(grouping)}

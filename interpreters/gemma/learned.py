@@ -20,8 +20,8 @@ from tidepool.learned.scoring import LearnedModel, read_model
 SHIPPED: Final = "model.json.gz"
 """The file in `tidepool.learned`."""
 
-MOST_BYTES: Final = 100_000_000
-"""A model's file holds less, unpacked: more would be no model, and fill the memory."""
+MOST_BYTES: Final = 8_000_000
+"""A model's file holds less, unpacked, some hundred times what ships: more would be no model, and fill the memory."""
 
 
 def learned(model: Path | None = None) -> Handler[RateNode]:

@@ -2,7 +2,7 @@
 
     view = look(query, node)
     view.values                 one number for each of FEATURES, in that order
-    SCHEME                      a name for the list and what its codes mean: a model is of one scheme
+    SCHEME                      a name for the list and what its values mean: a model is of one scheme
 
 All values are whole numbers, so that a threshold means the same wherever it is read.
 """
@@ -381,7 +381,17 @@ FEATURES: Final = (*_OF_QUESTION, *_OF_RULES, *_OF_SITE, *_OF_PLACE, *_OF_HOVER,
 RISING: Final = frozenset({"rule_relevance", "rule_risk"})
 """Features that never lower what trees say: who follows the rules, follows them the same way everywhere."""
 
-SCHEME: Final = sha256(
-    "\n".join([*FEATURES, *(f"{kind.__name__}: {', '.join(kind)}" for kind in _CODED)]).encode()
-).hexdigest()[:16]
-"""A name for the list of features and for what their codes mean; a model that was made for another is of no use."""
+_MEANINGS: Final = (
+    *FEATURES,
+    *(f"{kind.__name__}: {', '.join(kind)}" for kind in _CODED),
+    *(f"{name}: {pattern}" for patterns in (_ASKS, _HOVERS, _LINES) for name, pattern in patterns.items()),
+    *(pattern.pattern for pattern in (_CALLED, _KEYWORD)),
+    f"at most {MOST}; {LINE_CHARACTERS}, {TEXT_CHARACTERS} characters; {LINES_AROUND} lines around",
+)
+
+SCHEME: Final = sha256("\n".join(_MEANINGS).encode()).hexdigest()[:16]
+"""A name for the list of features and for what their codes, patterns and limits mean.
+
+A model that was made for another is of no use. What is computed in code, such as what the rules say, no name can tell:
+the tests look at fixed nodes for that.
+"""

@@ -1,10 +1,11 @@
-"""A model: three ensembles of trees, and how what they say becomes a rubric.
+"""A model: an ensemble of trees, and how what it says becomes a rubric.
 
     model = read_model(text)
     model.rate(query, node)      a rubric, like every scorer's
 
-`breaks` says how likely a place has to change, `risk` and `relevance` what to expect of these. The first decides
-whether a risk is 4 or more. How often that is right, measured on codebases that no tree has seen, is the confidence.
+The trees say how likely a place has to change. Where they are sure that the rules are wrong, its risk comes to the
+other side of `MUST_CHANGE_RISK`; every other digit is the rules'. How often places of a probability had to change, on
+codebases that the trees had not seen, is the confidence.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import attrs
@@ -23,26 +25,28 @@ from tidepool.learned.features import FEATURES, SCHEME, View, look
 from tidepool.learned.trees import Tree, read_tree, sum_of
 from tidepool.wire import parse
 
-FORMAT: Final = 1
-HEADS: Final = ("breaks", "risk", "relevance")
+FORMAT: Final = 2
 CONFIDENCES: Final = 5
+
+CERTAIN: Final = 50.0
+"""What trees say is cut there, on both sides: beyond it a probability is as good as 0 or 1."""
 
 
 @attrs.frozen
 class Calibration:
-    """What a model's numbers mean, measured on codebases apart from those it was trained on.
+    """What a model's probabilities mean.
+
+    The thresholds are chosen; the steps are measured, on codebases that the trees which spoke had not seen.
 
     Attributes:
         breaks_from: the probability from which a place breaks that the rules let stay, 0 to 1.
-        stays_below: the one below which a place stays that the rules let break.
-        rules: how much of a digit is the rules', 0 to 1; risk is then brought to the side where it has to be.
-        bounds: where each step of `shares` begins, rising, as probabilities.
-        shares: how often a place of that step has to change, rising; one for each bound.
+        stays_below: the one below which a place stays that the rules let break, 0 to 1.
+        bounds: where each step of `shares` begins, rising, as probabilities; below the first, its share holds too.
+        shares: how often a place of that step has to change, rising, 0 to 1; one for each bound.
     """
 
     breaks_from: float
     stays_below: float
-    rules: float
     bounds: tuple[float, ...]
     shares: tuple[float, ...]
 
@@ -52,32 +56,15 @@ class Calibration:
 
 
 @attrs.frozen
-class Said:
-    """What a model says of a node, before it is made digits of.
-
-    Attributes:
-        breaks: the probability that it has to change.
-        risk: what to expect of it, 1 to 5.
-        relevance: likewise.
-    """
-
-    breaks: float
-    risk: float
-    relevance: float
-
-
-@attrs.frozen
 class LearnedModel:
     """A model.
 
     Attributes:
-        trees: of each of `HEADS`.
-        bases: what is added to each.
+        trees: what they say, added up, is the logarithm of the odds that a place has to change.
         card: what it was made from and how it scored, for people.
     """
 
-    trees: Mapping[str, Sequence[Tree]]
-    bases: Mapping[str, float]
+    trees: Sequence[Tree]
     calibration: Calibration
     card: Mapping[str, Any]
 
@@ -86,43 +73,33 @@ class LearnedModel:
         view = look(query, node)
         return rubric_of(self.say(view.values), view, self.calibration)
 
-    def say(self, values: Sequence[int]) -> Said:
-        """What it says of a row of features."""
-        breaks, risk, relevance = (self.bases[head] + sum_of(self.trees[head], values) for head in HEADS)
-        return Said(_probability(breaks), risk, relevance)
+    def say(self, values: Sequence[int]) -> float:
+        """The probability, 0 to 1, that a place with these features has to change."""
+        return probability_of(sum_of(self.trees, values))
 
 
-def _probability(score: float) -> float:
-    return 1 / (1 + math.exp(-max(-50.0, min(50.0, score))))
+def probability_of(odds: float) -> float:
+    """The probability whose odds have this logarithm."""
+    return 1 / (1 + math.exp(-max(-CERTAIN, min(CERTAIN, odds))))
 
 
-def rubric_of(said: Said, view: View, calibration: Calibration) -> Rubric:
+def rubric_of(probability: float, view: View, calibration: Calibration) -> Rubric:
     """The digits of a node: the rules', corrected where trees are sure that they are wrong."""
     rules = view.rubric
     breaks_by_rules = rules.risk >= MUST_CHANGE_RISK
-    breaks = said.breaks >= (calibration.stays_below if breaks_by_rules else calibration.breaks_from)
-    share = calibration.share(said.breaks)
+    breaks = probability >= (calibration.stays_below if breaks_by_rules else calibration.breaks_from)
+    share = calibration.share(probability)
     right = share if breaks else 1 - share
-    confidence = min(CONFIDENCES, 1 + int(right * CONFIDENCES))
-    reasoning = _reasoning(rules, breaks, share)
-    least, most = (MUST_CHANGE_RISK, 5) if breaks else (1, MUST_CHANGE_RISK - 1)
-    part = calibration.rules
     return Rubric(
-        _digit(part * rules.relevance + (1 - part) * said.relevance),
-        _digit(part * rules.risk + (1 - part) * said.risk, least, most),
-        confidence,
-        reasoning,
+        rules.relevance,
+        max(rules.risk, MUST_CHANGE_RISK) if breaks else min(rules.risk, MUST_CHANGE_RISK - 1),
+        min(CONFIDENCES, 1 + int(right * CONFIDENCES)),
+        rules.reasoning if breaks == breaks_by_rules else _reasoning(rules, breaks, share),
     )
 
 
-def _digit(value: float, least: int = 1, most: int = 5) -> int:
-    return max(least, min(most, math.floor(value + 0.5)))
-
-
 def _reasoning(rules: Rubric, breaks: bool, share: float) -> str:
-    """The rules' sentence; where the trees say otherwise, that they do."""
-    if breaks == (rules.risk >= MUST_CHANGE_RISK):
-        return rules.reasoning
+    """The rules' sentence, and that the trees say otherwise."""
     seen = f"of places like this, {share:.0%} had to change"
     return f"{rules.reasoning}; by that {'little' if breaks else 'more'} would be at risk, but {seen}"
 
@@ -140,40 +117,36 @@ def read_model(text: str) -> LearnedModel:
         )
     if data.get("scheme") != SCHEME:
         raise InvalidData("scheme", data.get("scheme"), f"{SCHEME}, the one of this version: train the model again")
-    heads = data.get("heads")
-    if not isinstance(heads, dict) or set(heads) != set(HEADS):
-        raise InvalidData("heads", "others", f"the ensembles {', '.join(HEADS)}")
-    card = data.get("card")
+    trees, card = data.get("trees"), data.get("card")
+    if not isinstance(trees, list):
+        raise InvalidData("trees", "none", "a list")
     return LearnedModel(
-        trees={name: _trees(heads[name]) for name in HEADS},
-        bases={name: _number("base", heads[name].get("base")) for name in HEADS},
+        trees=tuple(read_tree(tree, len(FEATURES)) for tree in trees),
         calibration=_calibration(data.get("calibration")),
         card=card if isinstance(card, dict) else {},
     )
 
 
-def _trees(head: object) -> tuple[Tree, ...]:
-    trees = head.get("trees") if isinstance(head, dict) else None
-    if not isinstance(trees, list):
-        raise InvalidData("trees", "none", "a list")
-    return tuple(read_tree(tree, len(FEATURES)) for tree in trees)
-
-
 def _calibration(data: object) -> Calibration:
     known = data if isinstance(data, dict) else {}
-    bounds, shares = known.get("bounds"), known.get("shares")
-    if not (isinstance(bounds, list) and isinstance(shares, list) and len(bounds) == len(shares) > 0):
-        raise InvalidData("calibration", "no steps", "as many shares as bounds")
+    bounds, shares = _rising("bounds", known.get("bounds")), _rising("shares", known.get("shares"))
+    if len(bounds) != len(shares):
+        raise InvalidData("calibration", len(shares), f"as many shares as bounds, {len(bounds)}")
     return Calibration(
-        _number("breaks_from", known.get("breaks_from")),
-        _number("stays_below", known.get("stays_below")),
-        _number("rules", known.get("rules")),
-        tuple(_number("bounds", bound) for bound in bounds),
-        tuple(min(1.0, max(0.0, _number("shares", share))) for share in shares),
+        _share("breaks_from", known.get("breaks_from")), _share("stays_below", known.get("stays_below")), bounds, shares
     )
 
 
-def _number(field: str, value: object) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+def _rising(field: str, values: object) -> tuple[float, ...]:
+    if not isinstance(values, list) or not values:
+        raise InvalidData(field, "none", "a list of numbers")
+    found = tuple(_share(field, value) for value in values)
+    if any(one > other for one, other in pairwise(found)):
+        raise InvalidData(field, "some that fall", "numbers that rise")
+    return found
+
+
+def _share(field: str, value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
         return float(value)
-    raise InvalidData(field, value, "a number")
+    raise InvalidData(field, value, "a number from 0 to 1")

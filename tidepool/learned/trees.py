@@ -21,7 +21,7 @@ class Tree(NamedTuple):
         thresholds: of each inner node.
         left: of each inner node, the inner node to go to, or below 0 the complement of a leaf's index.
         right: the same for the other side.
-        leaves: what each leaf says.
+        leaves: what each leaf says, at most `MOST_OF_LEAF` from 0.
     """
 
     features: tuple[int, ...]
@@ -44,6 +44,9 @@ def sum_of(trees: Sequence[Tree], values: Sequence[int]) -> float:
 
 PARTS: Final = 5
 
+MOST_OF_LEAF: Final = 1e6
+"""What a leaf says is not further from 0: at 50 a probability is as good as certain, and sums must stay finite."""
+
 
 def read_tree(data: object, features: int) -> Tree:
     """A tree of plain data, checked so that every walk ends at a leaf.
@@ -63,8 +66,8 @@ def read_tree(data: object, features: int) -> Tree:
         raise InvalidData("trees", nodes, "as many thresholds and sides as features, and one leaf more")
     if not all(type(value) is int for part in data[:4] for value in part):
         raise InvalidData("trees", "a node", "whole numbers")
-    if not all(type(leaf) in {int, float} for leaf in leaves):
-        raise InvalidData("trees", "a leaf", "numbers")
+    if not all(type(leaf) in {int, float} and -MOST_OF_LEAF <= leaf <= MOST_OF_LEAF for leaf in leaves):
+        raise InvalidData("trees", "a leaf", f"numbers from {-MOST_OF_LEAF:.0f} to {MOST_OF_LEAF:.0f}")
     if not all(0 <= look < features for look in looks):
         raise InvalidData("trees", "a feature", f"indices from 0 to {features - 1}")
     for side in (left, right):
