@@ -62,6 +62,7 @@ class User:
             raise
         gone, alive = await asyncio.to_thread(psutil.wait_procs, processes, GONE_S)
         assert not alive, f"{gone} ended"
+        await standings(self.environ)  # what one that was killed left is removed when somebody looks
         assert sockets(self.environ) == []
 
     async def processes(self) -> list[psutil.Process]:

@@ -46,6 +46,9 @@ IDLE_S: Final = 600.0
 MEMORY_BYTES: Final = 3 * 2**30
 """Of the broker and its language server together; above it the server is started afresh between two questions."""
 
+TIDY_AFTER: Final = 20
+"""Questions, before cycles are looked for: to do so takes as long as a small answer."""
+
 AT_ONCE: Final = 16
 """Questions that are answered side by side; others wait their turn."""
 
@@ -201,9 +204,10 @@ class Broker:
 
     async def _stay_small(self) -> None:
         """Free what can be freed, where it has become too much and nobody is being answered."""
+        if self._asked % TIDY_AFTER == 0:
+            gc.collect()
         if self._busy or self._resident_bytes() <= self._purpose.memory_bytes:
             return
-        gc.collect()
         await self._session.renew()
         self._log(f"the language server was started afresh: it took more than {self._purpose.memory_bytes} bytes\n")
 
