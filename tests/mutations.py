@@ -86,7 +86,7 @@ MUTATIONS: Final = (
     Mutation(
         "a hover text that failed is forgotten",
         EXPLORE,
-        "            self.unheard.setdefault(str(said.failure()), []).append(place)",
+        "            self.unheard.setdefault(str(error), []).append(place)",
         "            pass",
     ),
     Mutation(

@@ -436,11 +436,17 @@ def test_a_wrong_command_line_ends_with_a_sentence(tmp_path: Path) -> None:
         ("--mcp", "--budget", "3"): "--budget does not go with --mcp",
         ("--mcp", "--port", "1"): "--port goes with --transport http",
         ("--port", "1", "rename price"): "--transport and --port go with --mcp",
+        ("--mcp", "--transport", "http", "--port", "99999"): "'99999' is not a whole number from 0 to 65535",
         ("--mcp", "--root", "nowhere"): "nowhere is not a folder: name the codebase with --root",
     }
     for arguments, sentence in wrong.items():
         done = subprocess.run([SCOUT, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert (done.returncode, sentence in done.stderr) == (2, True), done.stderr
+
+
+def test_closed_standard_input_is_told() -> None:
+    done = subprocess.run(f"exec {SCOUT} --mcp <&-", shell=True, capture_output=True, text=True, check=False)
+    assert (done.returncode, "which are closed: see --transport http" in done.stderr) == (2, True), done.stderr
 
 
 def test_a_root_that_has_become_a_link_since_the_start_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from math import log
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from interpreters.gemma.functiongemma.digits import CUT, FIELDS, entropy, expect
 from interpreters.gemma.functiongemma.folder import check_folder, is_declared
 from interpreters.gemma.functiongemma.tokens import before_digits, by_characters, call_parts
 from interpreters.gemma.model import model
+from interpreters.gemma.reply import Trouble
 from tests.score_client import served_by_a_thread
 from tidepool.domain import NodeContext, QueryContext, Rubric, Tag
 from tidepool.eff import each, run_async
@@ -189,6 +191,11 @@ def test_int8_expects_about_what_float32_does(folder: Path) -> None:
 
 
 # Rounds.
+
+
+def test_a_number_of_passes_that_means_nothing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="2 passes read no three digits: name 1 or 3"):
+        rated(tmp_path, OPS, passes=2)
 
 
 @pytest.mark.parametrize("settings", [{}, {"backend": "torch"}, {"passes": 3}, {"workers": 1}], ids=str)
@@ -450,7 +457,9 @@ WRONG: Final = {
     "one short": "answered 6 prompts with 5 completions",
     "another answer": "answered",
     "scalars": "answered without",
-    "nonsense": "expects no digit where confidence is to stand",
+    "nonsense": "told how likely tokens are in no probabilities",
+    "same index": "answered 6 prompts with completions whose indices are not those from 0 to 5",
+    "counts from 1": "answered 6 prompts with completions whose indices are not those from 0 to 5",
 }
 
 
@@ -473,6 +482,126 @@ def test_a_digit_that_is_missing_fails_its_node_alone(folder: Path, backend: str
         first, second = asked_of(server.url, backend, OPS[:2])
         assert "expects no digit where relevance is to stand" in str(first.failure())
         assert second == asked_of(server.url, backend, OPS[:2])[1]
+
+
+def llama_told(*likely: tuple[object, object], **more: object) -> dict[str, Any]:
+    told = [{"token": token, "prob": number} for token, number in likely]
+    return {"completion_probabilities": [{"top_probs": told}], **more}
+
+
+def openai_told(*likely: tuple[object, object], **more: object) -> dict[str, Any]:
+    return {"logprobs": {"top_logprobs": [dict(likely)]}, **more}
+
+
+def distributions_of(backend: str, *completions: object) -> Sequence[Sequence[float] | None]:
+    from interpreters.gemma.functiongemma.remote import KINDS
+
+    data = list(completions) if backend == "llama.cpp" else {"choices": list(completions)}
+    return KINDS[backend].distributions(data, len(completions))
+
+
+TOLD: Final = {"llama.cpp": llama_told, "openai": openai_told}
+
+
+def test_what_falls_to_digits_is_shared_among_them() -> None:
+    for told in (llama_told(("2", 0.3), (" x", 0.6), ("5", 0.1)),), (llama_told(("2", 0.3), ("5", 0.1), ("2", 0.2)),):
+        assert distributions_of("llama.cpp", *told) == [pytest.approx((0, 0.75, 0, 0, 0.25))]
+    told_by_logs = openai_told(("2", log(0.3)), (" x", log(0.6)), ("5", log(0.1)))
+    assert distributions_of("openai", told_by_logs) == [pytest.approx((0, 0.75, 0, 0, 0.25))]
+
+
+@pytest.mark.parametrize(
+    ("backend", "likely"),
+    [
+        ("llama.cpp", (("3", 1e-30),)),
+        ("llama.cpp", ((" x", 0.999), ("3", 0.0009))),
+        ("llama.cpp", ()),
+        ("openai", ((" x", log(0.999)), ("4", -60.0))),
+        ("openai", ((" x", 0.0), ("4", -9999.0))),
+        ("openai", ((" x", 0.0),)),
+    ],
+)
+def test_digits_that_next_to_nothing_falls_to_are_no_rating(
+    backend: str, likely: Sequence[tuple[object, object]]
+) -> None:
+    assert distributions_of(backend, TOLD[backend](*likely)) == [None]
+
+
+@pytest.mark.parametrize("number", [1.5, 1.1, 10**400, -(10**400), 1e999, -1e999, "0.5", None, True, [0.5], {}])
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("token", ["1", " x"])
+def test_what_is_no_probability_fails_the_reply(backend: str, token: str, number: object) -> None:
+    with pytest.raises(Trouble, match="in no probabilities: let it be a server of the kind that is set"):
+        distributions_of(backend, TOLD[backend](("2", -0.0), (token, number)))
+
+
+@pytest.mark.parametrize("token", [["1"], {}, None, 1])
+def test_a_token_that_is_no_text_fails_the_reply(token: object) -> None:
+    with pytest.raises(Trouble, match="in no probabilities"):
+        distributions_of("llama.cpp", llama_told((token, 0.9), ("2", 0.1)))
+
+
+@pytest.mark.parametrize(("backend", "number"), [("llama.cpp", 1.0), ("openai", 0.0)])
+def test_more_than_everything_cannot_fall_to_digits(backend: str, number: float) -> None:
+    with pytest.raises(Trouble, match="in no probabilities"):
+        distributions_of(backend, TOLD[backend](*((digit, number) for digit in "12345")))
+
+
+@pytest.mark.parametrize(
+    "places", [(0, 0), (1, 2), (1, 1), (0, None), (None, 1), (0, True), (0, 1.0), (0, "1"), (-1, 0), (0, 10**400)]
+)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_indices_that_leave_open_which_prompt_is_answered_fail_the_reply(
+    backend: str, places: tuple[object, object]
+) -> None:
+    told = [TOLD[backend](("1", 0), index=place) for place in places]
+    with pytest.raises(Trouble, match="answered 2 prompts with completions whose indices are not those from 0 to 1"):
+        distributions_of(backend, *told)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_completions_are_taken_by_their_indices_and_without_any_as_they_come(backend: str) -> None:
+    number = {"llama.cpp": 1, "openai": 0}[backend]
+    first, second = (1, 0, 0, 0, 0), (0, 1, 0, 0, 0)
+    for places, expected_order in (
+        ((0, 1), (first, second)),
+        ((1, 0), (second, first)),
+        ((None, None), (first, second)),
+    ):
+        told = [TOLD[backend]((digit, number), index=place) for digit, place in zip("12", places, strict=True)]
+        assert distributions_of(backend, *told) == [pytest.approx(one) for one in expected_order]
+
+
+junk: Final = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from((10**400, "1", "token")),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(("1", "token", "prob", "index")), inner)
+    ),
+    max_leaves=8,
+)
+completions: Final = st.one_of(
+    junk,
+    st.builds(lambda likely: {"completion_probabilities": [{"top_probs": likely}]}, junk),
+    st.builds(lambda likely: {"logprobs": {"top_logprobs": [likely]}}, junk),
+    st.builds(lambda token, number, place: llama_told((token, number), index=place), junk, junk, junk),
+    st.builds(lambda number, place: openai_told(("1", number), index=place), junk, junk),
+)
+
+
+@given(st.sampled_from(BACKENDS), st.lists(completions, max_size=3))
+def test_whatever_a_server_tells_is_distributions_or_trouble(backend: str, told: list[Any]) -> None:
+    try:
+        found = distributions_of(backend, *told)
+    except Trouble:
+        return
+    assert len(found) == len(told)
+    for one in found:
+        assert one is None or (len(one) == 5 and sum(one) == pytest.approx(1) and min(one) >= 0)
 
 
 @pytest.mark.parametrize("wrong", ["hang", "503"])

@@ -7,8 +7,10 @@ import json
 
 import pytest
 
-from interpreters.edge.render import RENDERERS, printable
-from tidepool.domain import Pointer, ScoutResponse, Status, Verdict
+from interpreters.edge.printing import printable
+from interpreters.edge.render import RENDERERS
+from interpreters.edge.shown import Shown
+from tidepool.domain import NodeContext, Pointer, ScoutResponse, Status, Verdict
 
 HOSTILE = "a]b`|<img src=x onerror=1>[l](javascript:1)\x1b[31m\u202e\u009b31m.py"
 
@@ -17,11 +19,12 @@ def rendered(form: str) -> str:
     where = f"{HOSTILE}:1"
     pointer = Pointer(where, HOSTILE, 5, 5, 5, f"`{HOSTILE}` is called", (), "Look", Verdict.LIKELY)
     stream = io.StringIO()
-    RENDERERS[form](ScoutResponse(HOSTILE, Status.COMPLETE, (pointer,)), {where: HOSTILE}, stream)
+    response = ScoutResponse(HOSTILE, Status.COMPLETE, (pointer,))
+    RENDERERS[form](Shown(response, HOSTILE, {where: NodeContext(where, HOSTILE, HOSTILE)}, (HOSTILE,)), stream)
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("form", ["table", "markdown", "json"])
+@pytest.mark.parametrize("form", RENDERERS)
 def test_nothing_moves_the_cursor_or_turns_the_direction(form: str) -> None:
     shown = rendered(form)
     assert not set(shown) & {"\x1b", "\u202e", "\u009b"}

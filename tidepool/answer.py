@@ -9,10 +9,10 @@ import attrs
 
 from tidepool.change import Change, ChangeKind
 from tidepool.checking import Check
-from tidepool.domain import NodeContext, Pointer, Rubric, ScoutResponse, Status, TrainingExample, Verdict
+from tidepool.domain import NodeContext, Pointer, Rubric, ScoutResponse, Status, Step, TrainingExample, Verdict
 from tidepool.effects.lsp import Diagnostic, Place, Symbol
 from tidepool.errors import InterpreterError, Unsupported
-from tidepool.frontier import Frontier, Lead
+from tidepool.frontier import Frontier, Lead, Relation
 from tidepool.outline import Outline
 from tidepool.reading.documents import is_document
 from tidepool.resolve import Found, NotFound
@@ -118,7 +118,28 @@ def ranked(
         nodes_visited=len(rated),
         frontier_left=len(frontier),
         training_examples=examples,
+        reached=None if examples is None else _steps(rated, frontier),
     )
+
+
+def _steps(rated: Iterable[Rated], frontier: Frontier) -> tuple[Step, ...]:
+    """How the rated places were reached, those on the way to one included, the definition that changes first."""
+    known = {lead.place.location: lead for lead in frontier.known}
+    start = next((place for place, lead in known.items() if lead.relation is Relation.DEFINITION), None)
+    steps: dict[str, Step] = {}
+    left = [node.lead.place.location for node in rated]
+    while left:
+        location = left.pop()
+        lead = known.get(location)
+        if lead is not None and location not in steps:
+            origin = None if location == start else lead.origin or start
+            steps[location] = Step(location, lead.relation.name.lower(), origin)
+            left += [origin] if origin is not None else []
+
+    def order(step: Step) -> tuple[object, ...]:
+        return (step.origin is not None, known[step.location].depth, known[step.location].place)
+
+    return tuple(sorted(steps.values(), key=order))
 
 
 @attrs.define(eq=False)

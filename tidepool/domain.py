@@ -127,6 +127,10 @@ def _examples(values: Iterable[TrainingExample] | None) -> tuple[TrainingExample
     return None if values is None else _members("training_examples", TrainingExample, values)
 
 
+def _steps(values: Iterable[Step] | None) -> tuple[Step, ...] | None:
+    return None if values is None else _members("reached", Step, values)
+
+
 @attrs.frozen
 class Rubric:
     """A scorer's judgement of one node.
@@ -259,6 +263,20 @@ class Pointer:
 
 
 @attrs.frozen
+class Step:
+    """How one line was reached.
+
+    Attributes:
+        relation: what it is to the change or to its origin, in a word: `definition`, `reference`, `caller`, …
+        origin: the location it was reached from; None for the definition that changes.
+    """
+
+    location: str = attrs.field(validator=_location)
+    relation: str = attrs.field(validator=_is(str))
+    origin: str | None = attrs.field(validator=_is_or_none(str))
+
+
+@attrs.frozen
 class ScoutResponse:
     """A ranked answer.
 
@@ -268,6 +286,7 @@ class ScoutResponse:
         nodes_visited: how many nodes were rated.
         frontier_left: how many known places were not rated because the budget was spent.
         training_examples: one for every rated node, or None where the question did not ask for them.
+        reached: the steps to every rated node, those in between included; None where there are no examples.
     """
 
     summary: str = attrs.field(validator=_is(str))
@@ -276,3 +295,4 @@ class ScoutResponse:
     nodes_visited: int = attrs.field(default=0, validator=_count)
     frontier_left: int = attrs.field(default=0, validator=_count)
     training_examples: tuple[TrainingExample, ...] | None = attrs.field(default=None, converter=_examples)
+    reached: tuple[Step, ...] | None = attrs.field(default=None, converter=_steps)

@@ -11,7 +11,7 @@ the answer. The answer depends on what the interpreters answer and not on the or
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import attrs
 from returns.result import Failure, Result, Success
@@ -134,6 +134,16 @@ def _unseen() -> Eff[Lsp, tuple[str, ...]]:
     raise AssertionError("a result is a success or a failure")
 
 
+class _Reached(NamedTuple):
+    """A place that is not read yet, and how it was reached, as in a `Lead`."""
+
+    relation: Relation
+    place: Place
+    depth: int = 0
+    tie: str = ""
+    origin: str = ""
+
+
 @attrs.define(eq=False)
 class _Survey:
     """One exploration under way: what is known, what was rated, and what could not be looked at."""
@@ -189,7 +199,7 @@ class _Survey:
                     siblings = places
                 case Failure(error):
                     yield from self.could_not_read(f"the variants of {symbol.qualified_name}", error)
-        yield from self.add([(Relation.DEFINITION, symbol.place, 0, "")])
+        yield from self.add([_Reached(Relation.DEFINITION, symbol.place)])
         ways = [*trails(self.change, symbol, siblings, outline), *traces(self.change, symbol, outline)]
         ways += kin(self.change, symbol, outline)
         yield from self.follow(ways)
@@ -210,7 +220,7 @@ class _Survey:
                 said = yield from each(self.hear(place) for place in asked)
                 yield from self.tell_unheard()
                 untyped = [place for place, text in zip(asked, said, strict=True) if text == UNTYPED]
-                yield from self.add(sorted((Relation.UNTYPED, place, 0, "") for place in untyped))
+                yield from self.add(sorted(_Reached(Relation.UNTYPED, place) for place in untyped))
                 if untyped:
                     count = f"{len(untyped)} line{'s' * (len(untyped) > 1)}"
                     self.limits.append(f"{count} with `.{symbol.name}` on values whose type the server cannot tell")
@@ -240,7 +250,7 @@ class _Survey:
             case Success(diagnostics):
                 broken = findings(diagnostics, tried)
                 self.check = Check({**self.check.broken, **broken}, asked=True, everywhere=paths is None)
-                yield from self.add((Relation.BROKEN, found.place, 0, "") for found in broken.values())
+                yield from self.add(_Reached(Relation.BROKEN, found.place) for found in broken.values())
                 for aside in (False, True):  # what breaks in product code first
                     places = {one.place.location for one in broken.values() if in_test(one.place.path) is aside}
                     self.frontier.promote(places, BROKEN_PROMISE - TEST_DISCOUNT * aside)
@@ -259,32 +269,32 @@ class _Survey:
     def follow(self, ways: Sequence[Trail]) -> Eff[Exploring, None]:
         """Add the leads that the trails answer."""
         answers = yield from each(attempt(way.ask, InterpreterError) for way in ways)
-        reached: list[tuple[Relation, Place, int, str]] = []
+        reached: list[_Reached] = []
         for way, answer in zip(ways, answers, strict=True):
             match answer:
                 case Success(places):
-                    reached += [(way.relation, place, way.depth, way.tie) for place in places]
+                    reached += [_Reached(way.relation, place, way.depth, way.tie, way.origin) for place in places]
                     if not places and way.relation in (Relation.REFERENCE, Relation.PARAMETER):
                         yield from self.lacks(f"{way.name} (there are none, where one at least was expected)")
                 case Failure(error):
                     yield from self.could_not_read(way.name, error)
         yield from self.add(sorted(reached))
 
-    def add(self, reached: Iterable[tuple[Relation, Place, int, str]]) -> Eff[Exploring, None]:
+    def add(self, reached: Iterable[_Reached]) -> Eff[Exploring, None]:
         """Read the places that are not known yet and queue them; the first relation to a line counts."""
-        fresh: dict[str, tuple[Relation, Place, int, str]] = {}
-        for relation, place, depth, tie in reached:
-            if not self.frontier.is_known(place):
-                fresh.setdefault(place.location, (relation, place, depth, tie))
-        yield from self.read_texts(place.path for _, place, _, _ in fresh.values())
-        texts = yield from each(attempt(snippet(place), InterpreterError) for _, place, _, _ in fresh.values())
+        fresh: dict[str, _Reached] = {}
+        for one in reached:
+            if not self.frontier.is_known(one.place):
+                fresh.setdefault(one.place.location, one)
+        yield from self.read_texts(one.place.path for one in fresh.values())
+        texts = yield from each(attempt(snippet(one.place), InterpreterError) for one in fresh.values())
         ways: list[Trail] = []
         referring = {lead.place.path for lead in self.frontier.known if lead.relation is not Relation.TEXT}
-        referring |= {place.path for relation, place, _, _ in fresh.values() if relation is not Relation.TEXT}
-        for (relation, place, depth, tie), text in zip(fresh.values(), texts, strict=True):
+        referring |= {one.place.path for one in fresh.values() if one.relation is not Relation.TEXT}
+        for (relation, place, depth, tie, origin), text in zip(fresh.values(), texts, strict=True):
             match text:
                 case Success(code):
-                    lead = self.with_surroundings(Lead(place, relation, code, 0, depth, tie=tie))
+                    lead = self.with_surroundings(Lead(place, relation, code, 0, depth, tie=tie, origin=origin))
                     site = classify(self.change, lead.node)
                     if relation is Relation.TEXT and site.kind is SiteKind.EXPORT and place.path not in referring:
                         continue  # another module's own name
@@ -307,7 +317,7 @@ class _Survey:
         """The ways on from a place, while there are not too many of them."""
         if lead.depth >= DEPTH or self.followed >= NAMES_FOLLOWED:
             return []
-        ways = list(onward(self.change, lead, site))
+        ways = [attrs.evolve(way, origin=lead.place.location) for way in onward(self.change, lead, site)]
         self.followed += len(ways)
         return ways
 
@@ -402,7 +412,8 @@ class _Survey:
             function = self.passed_on_by(node)
             if function is not None and function.place not in self.carried_from and self.carries(node, function):
                 self.carried_from.add(function.place)
-                ways.append(carried(self.change, node.lead, node.site, function))
+                way = carried(self.change, node.lead, node.site, function)
+                ways.append(attrs.evolve(way, origin=node.lead.place.location))
         if ways:
             yield from self.follow(ways)
 

@@ -46,6 +46,7 @@ class Lead:
         depth: how many definitions lie between it and the one that changes.
         deferred: whether it stands in a definition of which a place has been rated already.
         tie: how it is tied to the change, where its code does not say so (`tidepool.ties`), or "".
+        origin: the location it was reached from, or "" for the definition that changes.
     """
 
     place: Place
@@ -55,6 +56,7 @@ class Lead:
     depth: int = 0
     deferred: bool = False
     tie: str = ""
+    origin: str = ""
 
     @property
     def node(self) -> NodeContext:

@@ -53,6 +53,7 @@ class Trail:
         name: what is asked for, for people.
         depth: how many definitions lie between what it answers and the definition that changes.
         tie: how what it answers is tied to the change, where its code does not say so (`tidepool.ties`).
+        origin: the location it leads on from, or "" for the definition that changes.
     """
 
     relation: Relation
@@ -60,6 +61,7 @@ class Trail:
     name: str
     depth: int = 0
     tie: str = ""
+    origin: str = ""
 
 
 _SIGNATURE: Final = (Relation.PARAMETER, Relation.OVERRIDE)

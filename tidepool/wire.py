@@ -42,7 +42,7 @@ _OPTIONAL: Final[Mapping[type, frozenset[str]]] = {
 _LEFT_OUT_WHERE_NONE: Final[Mapping[type, frozenset[str]]] = {
     Provenance: frozenset(field.name for field in attrs.fields(Provenance)),
     TrainingExample: frozenset({"provenance"}),
-    ScoutResponse: frozenset({"training_examples"}),
+    ScoutResponse: frozenset({"training_examples", "reached"}),
 }
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 

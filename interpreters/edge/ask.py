@@ -26,17 +26,21 @@ from interpreters.edge.answering import (
 )
 from interpreters.edge.config import Settings, read_settings, shadowed_by
 from interpreters.edge.ending import TERMINATED, until_terminated
-from interpreters.edge.render import RENDERERS, prepare, printable
+from interpreters.edge.printing import printable
+from interpreters.edge.render import RENDERERS, prepare
+from interpreters.edge.shown import Shown
 from interpreters.edge.warm.folder import sockets
 from interpreters.report import terminal
 from tidepool.errors import ConfigError, Diverged
 
 if TYPE_CHECKING:
-    from tidepool.domain import ScoutResponse
     from tidepool.eff import Handler
     from tidepool.effects.report import Report
 
 INTERRUPTED: Final = 128 + signal.SIGINT
+
+WHOLE: Final = ("json", "html")
+"""The formats that say themselves that there is no answer, and why."""
 
 IDLE_S: Final = 0.2
 """When what prints the answer is imported: a server that takes longer leaves this process idle by then."""
@@ -82,7 +86,7 @@ def ask(request: Request) -> int:
         return INTERRUPTED
     except asyncio.CancelledError:
         return TERMINATED
-    return _told(outcome, settings, examples=request.examples)
+    return _told(question.text, outcome, settings, examples=request.examples)
 
 
 def _with_folder(flags: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -110,11 +114,11 @@ def _kept(outcome: Outcome, question: Question, settings: Settings) -> Outcome:
     return outcome
 
 
-def _told(outcome: Outcome, settings: Settings, *, examples: bool) -> int:
+def _told(question: str, outcome: Outcome, settings: Settings, *, examples: bool) -> int:
     """Print the answer, then what went wrong."""
     try:
-        if outcome.failure is None or outcome.response.pointers or settings.format == "json":
-            _print(outcome.response, settings.format, examples=examples)
+        if outcome.failure is None or outcome.response.pointers or settings.format in WHOLE:
+            _print(question, outcome, settings.format, examples=examples)
     except BrokenPipeError:  # whoever read the answer has read enough; Python would complain once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
@@ -169,14 +173,17 @@ def _replayed(file: Path, question: Question, settings: Settings) -> Outcome:
         raise ConfigError(f"{file} is of another question: ask {how}, or record this one ({error})") from error
 
 
-def _print(response: ScoutResponse, form: str, *, examples: bool) -> None:
-    rated = response.training_examples or ()
-    code = {example.node.location: example.node.code.strip() for example in rated}
+def _print(question: str, outcome: Outcome, form: str, *, examples: bool) -> None:
+    response = outcome.response
+    nodes = {example.node.location: example.node for example in response.training_examples or ()}
+    notes = outcome.notes if outcome.failure is None else (*outcome.notes, outcome.failure)
     if not examples:
         response = attrs.evolve(response, training_examples=None)
+    if form != "html":
+        response = attrs.evolve(response, reached=None)
     if sys.stdout is None:  # as where the process was started with it closed
         raise OSError(errno.EBADF, "standard output is closed")
-    RENDERERS[form](response, code, sys.stdout)
+    RENDERERS[form](Shown(response, question, nodes, notes), sys.stdout)
     sys.stdout.flush()
 
 

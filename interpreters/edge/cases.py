@@ -22,7 +22,7 @@ from returns.result import Failure, Result, Success
 from interpreters.checkers import CHECKERS, Labeller, command_of, copied
 from interpreters.edge.ending import TERMINATED, until_terminated
 from interpreters.edge.keys import nearest
-from interpreters.edge.render import printable
+from interpreters.edge.printing import printable
 from interpreters.lsp.interpreter import language_server
 from interpreters.lsp.project import check_root, find_environment
 from interpreters.lsp.session import open_session

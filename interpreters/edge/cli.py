@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from interpreters.edge.keys import SETTINGS, YES_OR_NO, Key, of_text
+from interpreters.edge.keys import SETTINGS, SHELLS, YES_OR_NO, Key, of_text
 
 DESCRIPTION: Final = "Ask a codebase what a change would break; get a ranked, reasoned answer."
 EPILOG: Final = """\
@@ -19,6 +19,7 @@ examples:
   semantic-scout "What if parse_price returned None?" --budget 100 --scorer hybrid
   semantic-scout --gen-training 10000 --root ../shop --root ../bank > dataset.json
   semantic-scout --mcp --root ../shop
+  semantic-scout doctor --root ../shop
 
 Flags can be set for good in ~/.config/tidepool/tidepool.toml and by variables such as TIDEPOOL_BUDGET.
 
@@ -30,8 +31,11 @@ exit codes:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and answer its exit code."""
-    parser = _parser()
-    arguments, left = parser.parse_known_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words[:1] == ["doctor"]:
+        return _doctor(words[1:])
+    parser = command_parser()
+    arguments, left = parser.parse_known_args(words)
     if wrong := _wrong(arguments):
         parser.error(wrong)
     if left and not left[0].startswith("-"):
@@ -51,6 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         gc.freeze()
 
 
+def _doctor(words: Sequence[str]) -> int:
+    from interpreters.edge.doctor.command import main
+
+    return main(words)
+
+
 def _ask(arguments: argparse.Namespace) -> int:
     from interpreters.edge.answering import Question
     from interpreters.edge.ask import Request, ask
@@ -61,6 +71,10 @@ def _ask(arguments: argparse.Namespace) -> int:
         flags={key.name: getattr(arguments, key.name) for key in SETTINGS},
         record=arguments.record,
     )
+    if arguments.watch:
+        from interpreters.edge.watch import watch
+
+        return watch(question, examples=arguments.examples)
     return ask(Request(question, examples=arguments.examples, replay=arguments.replay))
 
 
@@ -95,7 +109,10 @@ def _generate(arguments: argparse.Namespace) -> int:
 GENERATING: Final = ("timeout_s", "server", "python")
 """The settings that matter where examples are made; the others are of a question."""
 
-OF_A_QUESTION: Final = ("--examples", "--record", "--replay")
+OF_A_QUESTION: Final = ("--examples", "--record", "--replay", "--watch")
+
+UNWATCHED: Final = ("--record", "--replay", "--keep")
+"""What is made of one answer, of which `--watch` gives many."""
 
 SERVING: Final = ("timeout_s", "scorer", "server", "verify", "python", "broker")
 """The settings that matter where agents ask; the others come with each question."""
@@ -115,6 +132,8 @@ def _wrong(arguments: argparse.Namespace) -> str:
 
 
 def _wrong_for_question(arguments: argparse.Namespace) -> str:
+    if arguments.watch and (given := [flag for flag in UNWATCHED if _is_given(arguments, flag)]):
+        return f"{given[0]} does not go with --watch"
     if arguments.question is None and arguments.keep not in {None, True}:
         return f"there is no QUESTION, since --keep took {str(arguments.keep)[:60]!r} for its folder: ask first"
     if arguments.question is None:
@@ -150,7 +169,8 @@ def _is_given(arguments: argparse.Namespace, flag: str) -> bool:
     return getattr(arguments, names.get(flag, flag.strip("-"))) not in (None, False)
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """The flags of a question."""
     parser = argparse.ArgumentParser(
         "semantic-scout",
         description=DESCRIPTION,
@@ -186,7 +206,9 @@ def _parser() -> argparse.ArgumentParser:
     agents = parser.add_argument_group("agents")
     agents.add_argument("--mcp", action="store_true", help="serve agents over the Model Context Protocol")
     agents.add_argument("--transport", choices=("stdio", "http"), help="how they are heard (default: stdio)")
-    agents.add_argument("--port", metavar="N", type=_count, help=f"of HTTP on this machine (default: {AGENTS_PORT})")
+    agents.add_argument("--port", metavar="N", type=_port, help=f"of HTTP on this machine (default: {AGENTS_PORT})")
+    add("--watch", action="store_true", help="ask again whenever files of the codebase change")
+    add("--completion", action=_Completion, choices=SHELLS, help="print the shell's completion script and exit")
     add("--version", action=_Version, nargs=0, help="print the version and exit")
     return parser
 
@@ -233,6 +255,26 @@ class _Version(argparse.Action):
 
         print("semantic-scout", version("semantic-scout"))
         parser.exit()
+
+
+class _Completion(argparse.Action):
+    """Prints what a shell is to read, so that it completes this command."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: object, values: object, option_string: str | None = None
+    ) -> None:
+        from interpreters.edge.completion import joined, script
+        from interpreters.edge.doctor.command import doctor_parser
+
+        del namespace, option_string
+        print(script(str(values), "semantic-scout", joined(parser, {"doctor": doctor_parser()})), end="")
+        parser.exit()
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from 0 to 65535")
+    return int(text)
 
 
 def _count(text: str) -> int:

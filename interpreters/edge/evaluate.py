@@ -25,8 +25,8 @@ from interpreters.edge.config import Settings, check_scorer, choose_server, open
 from interpreters.edge.dataset.whole import written_whole
 from interpreters.edge.ending import TERMINATED, until_terminated
 from interpreters.edge.metering import Meter, metered, model_bytes
+from interpreters.edge.printing import printable
 from interpreters.edge.reliability import as_svg
-from interpreters.edge.render import printable
 from interpreters.edge.scoreboard import SHOWN, Measured, Measurement, as_details, sheet_of
 from interpreters.lsp.interpreter import language_server
 from interpreters.lsp.project import check_root, source_files

@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple, assert_never
 TAGS: Final = (
     "Exhaustive", "PatternMatch", "TypeFamily", "Constraint", "DataType", "TypeAlias", "Function", "Module",
 )  # fmt: skip
-FORMATS: Final = ("table", "json", "markdown")
+FORMATS: Final = ("table", "json", "markdown", "html")
+SHELLS: Final = ("bash", "zsh", "fish")
 BACKENDS: Final = ("auto", "int8", "torch", "llama.cpp", "openai")
 DEFAULT_SERVER: Final = "ty"
 PREFIX: Final = "TIDEPOOL_"

@@ -1,4 +1,4 @@
-"""An answer as a table for people, as markdown, or as json.
+"""An answer as a table for people, as markdown, as json, or as a page.
 
 Code is untrusted text: what would move a terminal's cursor or turn the direction of writing is made visible.
 """
@@ -7,29 +7,27 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, TextIO
 
+from interpreters.edge.printing import bar, printable
+
 if TYPE_CHECKING:
-    from tidepool.domain import Pointer, ScoutResponse
+    from interpreters.edge.shown import Shown
+    from tidepool.domain import Pointer
 
 RISK_STYLES: Final = {5: "bold red", 4: "red", 3: "yellow", 2: "cyan", 1: "dim"}
-_UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
 
-def as_table(response: ScoutResponse, code: Mapping[str, str], stream: TextIO) -> None:
-    """Print a table in colour where the stream is a terminal.
-
-    Args:
-        code: the line of code at each location.
-    """
+def as_table(shown: Shown, stream: TextIO) -> None:
+    """Print a table in colour where the stream is a terminal."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(file=stream, soft_wrap=False, highlight=False)
+    response, code = shown.response, shown.code
     if response.pointers:
         table = Table(show_lines=False, pad_edge=False, box=None, header_style="bold")
         table.add_column("risk", no_wrap=True)
@@ -51,8 +49,9 @@ def as_table(response: ScoutResponse, code: Mapping[str, str], stream: TextIO) -
     console.print(Text(printable(response.summary), "bold"))
 
 
-def as_markdown(response: ScoutResponse, code: Mapping[str, str], stream: TextIO) -> None:
+def as_markdown(shown: Shown, stream: TextIO) -> None:
     """Print a markdown table, for a review or a ticket."""
+    response, code = shown.response, shown.code
     lines = [_cell(response.summary), ""]
     if response.pointers:
         lines += ["| risk | what | where | code | why | what to do |", "|---|---|---|---|---|---|"]
@@ -60,36 +59,40 @@ def as_markdown(response: ScoutResponse, code: Mapping[str, str], stream: TextIO
     stream.write("\n".join(lines) + "\n")
 
 
-def as_json(response: ScoutResponse, _code: Mapping[str, str], stream: TextIO) -> None:
+def as_json(shown: Shown, stream: TextIO) -> None:
     """Print the `ScoutResponse` of the wire format."""
     from tidepool.wire import dumps
 
-    text = dumps(response)  # what it escapes by itself keeps the json valid, not a terminal safe
+    text = dumps(shown.response)  # what it escapes by itself keeps the json valid, not a terminal safe
     stream.write("".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text) + "\n")
 
 
-RENDERERS: Final[Mapping[str, Callable[[ScoutResponse, Mapping[str, str], TextIO], None]]] = {
+def as_html(shown: Shown, stream: TextIO) -> None:
+    """Print one page that needs nothing else, for a browser."""
+    from interpreters.edge.html.page import page
+
+    stream.write(page(shown))
+
+
+RENDERERS: Final[Mapping[str, Callable[[Shown, TextIO], None]]] = {
     "table": as_table,
     "markdown": as_markdown,
     "json": as_json,
+    "html": as_html,
 }
 
 
 def prepare(form: str) -> None:
     """Import what a renderer needs, which it would else do when there is an answer to print."""
-    import_module({"table": "rich.table", "markdown": "unicodedata", "json": "tidepool.wire"}[form])
+    import_module(_NEEDED[form])
 
 
-def bar(risk: int) -> str:
-    """A risk from 1 to 5 as a bar and a number."""
-    return "█" * risk + "·" * (5 - risk) + f" {risk}"
-
-
-def printable(text: str) -> str:
-    """The text with every character that is not for reading, such as an escape sequence's first, as U+FFFD."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) in _UNPRINTABLE else char for char in text)
+_NEEDED: Final = {
+    "table": "rich.table",
+    "markdown": "unicodedata",
+    "json": "tidepool.wire",
+    "html": "interpreters.edge.html.page",
+}
 
 
 def _mark(pointer: Pointer, before: str) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from interpreters.edge.keys import SHELLS
+
 DESCRIPTION: Final = (
     "What semantic-scout is made of: its configuration, its scorers behind HTTP, how good its answers are."
 )
@@ -36,13 +38,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _dataset(words[1:])
         if words[:1] == ["train"]:
             return _train(words[1:])
-        arguments = _parser().parse_args(words)
+        arguments = command_parser().parse_args(words)
         return COMMANDS[arguments.command].run(arguments)
     except KeyboardInterrupt:  # before the command was set up to end in order
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """The flags of every subcommand that is parsed here."""
     parser = argparse.ArgumentParser(
         "tidepool",
         description=DESCRIPTION,
@@ -51,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.add_argument("--completion", action=_Completion, choices=SHELLS, help="print the shell's completion script")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     subparsers.add_parser("dataset", help="make, check and correct sets of training examples")  # parsed apart
     subparsers.add_parser("train", help="train scorers on such sets")
@@ -325,6 +329,25 @@ class _Version(argparse.Action):
         from importlib.metadata import version
 
         print("tidepool", version("semantic-scout"))
+        parser.exit()
+
+
+class _Completion(argparse.Action):
+    """Prints what a shell is to read, so that it completes this command."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: object, values: object, option_string: str | None = None
+    ) -> None:
+        from interpreters.edge.completion import joined, script
+        from interpreters.edge.dataset import cli as dataset
+        from interpreters.edge.training import cli as training
+
+        del namespace, option_string
+        apart = {
+            "dataset": dataset.verbs_parser(tuple(dataset.VERBS)),
+            "train": training.verbs_parser(tuple(training.VERBS)),
+        }
+        print(script(str(values), "tidepool", joined(parser, apart)), end="")
         parser.exit()
 
 

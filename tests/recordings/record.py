@@ -32,7 +32,7 @@ TAPE: Final = FIXTURES / "own_sources.jsonl"
 ANSWER: Final = FIXTURES / "own_sources.answer.json"
 QUERY: Final = ScoutQuery("What breaks if I add a variant to ChangeKind?", budget_nodes=20, keep_examples=True)
 AT: Final = datetime(2026, 1, 15, 12, tzinfo=UTC)
-MOST_BYTES: Final = 300_000
+MOST_BYTES: Final = 330_000
 """What a fixture may take of the repository."""
 
 

@@ -167,14 +167,31 @@ async def _no_digit(data: Any) -> Response:
 
 
 async def _nonsense(data: Any) -> Response:
-    """Probabilities that are none."""
-    items = data if isinstance(data, list) else data["choices"]
-    for item in items:
+    """Tokens and probabilities that are none."""
+    for one in _completions(data):
         if isinstance(data, list):
-            item["completion_probabilities"][0]["top_probs"] = [{"token": "1", "prob": "high"}, {"prob": 1}, 3]
+            one["completion_probabilities"][0]["top_probs"] = [{"token": ["1"], "prob": 0.9}, {"token": {}}]
         else:
-            item["logprobs"]["top_logprobs"] = [{"1": "high", "2": None}]
+            one["logprobs"]["top_logprobs"] = [{"1": -(10**400), "2": "high"}]
     return JSONResponse(data)
+
+
+async def _same_index(data: Any) -> Response:
+    for one in _completions(data):
+        one["index"] = 0
+    return JSONResponse(data)
+
+
+async def _from_one(data: Any) -> Response:
+    for one in _completions(data):
+        one["index"] += 1
+    return JSONResponse(data)
+
+
+def _completions(data: Any) -> list[dict[str, Any]]:
+    """The completions of an answer of either kind."""
+    found: list[dict[str, Any]] = data if isinstance(data, list) else data["choices"]
+    return found
 
 
 WRONGS: Final[dict[str, Callable[[Any], Awaitable[Response]]]] = {
@@ -188,6 +205,8 @@ WRONGS: Final[dict[str, Callable[[Any], Awaitable[Response]]]] = {
     "scalars": _scalars,
     "no digit": _no_digit,
     "nonsense": _nonsense,
+    "same index": _same_index,
+    "counts from 1": _from_one,
 }
 
 

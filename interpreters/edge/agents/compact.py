@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
-from interpreters.edge.render import printable
+from interpreters.edge.printing import printable
 from tidepool.domain import Pointer, ScoutResponse
 
 CODE_ROWS: Final = 10

@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from interpreters.edge.render import printable
+from interpreters.edge.printing import printable
 from tidepool.errors import ConfigError
 
 SHOWN: Final = 200

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from interpreters.edge.agents.roots import Roots, allow
-from interpreters.edge.render import printable
+from interpreters.edge.printing import printable
 from tidepool.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ def serve(asked: Serving) -> int:
     try:
         if find_spec("mcp") is None:
             raise ConfigError("--mcp needs the extra mcp: install semantic-scout[mcp]")
+        if asked.port is None and (
+            sys.stdin is None or sys.stdout is None
+        ):  # as where this was started with them closed
+            raise ConfigError("--mcp is heard on standard input and output, which are closed: see --transport http")
         roots = allow(asked.roots)
         with asyncio.Runner() as runner:
             return runner.run(_serve(asked, roots))

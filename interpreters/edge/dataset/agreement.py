@@ -9,7 +9,7 @@ from typing import Final
 
 from interpreters.edge.dataset.outcome import DONE, NOTHING, outcome, say
 from interpreters.edge.dataset.reading import read_examples
-from interpreters.edge.render import printable
+from interpreters.edge.printing import printable
 from tidepool.training.agreement import Agreement, Disagreement, Shares
 
 HEAD: Final = ("places", "same", "within one", "missed", "alarmed")

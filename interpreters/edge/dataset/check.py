@@ -16,7 +16,7 @@ import attrs
 from interpreters.edge.dataset import seen
 from interpreters.edge.dataset.extra import require_extra
 from interpreters.edge.dataset.shards import CARD, parquet_of, read_parquet
-from interpreters.edge.render import printable
+from interpreters.edge.printing import printable
 from tidepool.domain import Provenance, TrainingExample
 from tidepool.errors import ConfigError, InvalidData
 from tidepool.training.splits import BY_WEIGHT, SPLITS

@@ -24,12 +24,12 @@ class Verb(NamedTuple):
 
 def main(argv: Sequence[str]) -> int:
     """Do what a verb says and answer its exit code."""
-    arguments = _parser(argv[:1]).parse_args(argv)
+    arguments = verbs_parser(argv[:1]).parse_args(argv)
     code: int = import_module(f"{__package__}.{VERBS[arguments.verb].module}").main(arguments)
     return code
 
 
-def _parser(asked: Sequence[str]) -> argparse.ArgumentParser:
+def verbs_parser(asked: Sequence[str]) -> argparse.ArgumentParser:
     """The verbs, with the flags of the one that is asked for."""
     parser = argparse.ArgumentParser(
         "tidepool dataset",

@@ -19,7 +19,7 @@ from interpreters.edge.dataset.journal import Event, Line
 from interpreters.edge.dataset.origin import origin_of
 from interpreters.edge.dataset.told import told
 from interpreters.edge.ending import TERMINATED, until_terminated
-from interpreters.edge.render import printable
+from interpreters.edge.printing import printable
 from interpreters.lsp.project import check_root
 from tidepool.domain import TrainingExample
 from tidepool.errors import ConfigError, InterpreterError

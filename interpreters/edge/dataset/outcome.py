@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any, Final
 
 from interpreters.edge.ending import TERMINATED
-from interpreters.edge.render import printable
+from interpreters.edge.printing import printable
 from tidepool.errors import ConfigError, InterpreterError
 
 DONE: Final = 0

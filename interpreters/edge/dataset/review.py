@@ -15,7 +15,7 @@ from interpreters.edge.dataset.corrections import Corrections, opened
 from interpreters.edge.dataset.keystrokes import keystrokes
 from interpreters.edge.dataset.outcome import DONE, NOTHING, outcome, say
 from interpreters.edge.dataset.reading import CORRECTIONS, asked_in, read_corrections, read_lines
-from interpreters.edge.render import printable
+from interpreters.edge.printing import printable
 from tidepool.domain import TrainingExample
 from tidepool.training.judgement import judged, marked
 from tidepool.training.uncertainty import LABEL, Doubt, Opinion, worded

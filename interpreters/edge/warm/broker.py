@@ -309,7 +309,11 @@ def main() -> None:
     if os.fork():
         os._exit(0)  # whoever started this waits for it, and for nothing that is left
     purpose = Purpose(
-        **{**said, "root": Path(said["root"]), "socket": Path(said["socket"]), "flags": read_flags(said["flags"])}
+        root=Path(said["root"]),
+        flags=read_flags(said["flags"]),
+        socket=Path(said["socket"]),
+        idle_s=said.get("idle_s", IDLE_S),
+        memory_bytes=said.get("memory_bytes", MEMORY_BYTES),
     )
     gc.set_threshold(100_000, 20, 20)  # an answer makes a hundred thousand objects and hardly a cycle
 

@@ -44,8 +44,11 @@ NAME: Final = "broker"
 START_S: Final = 30.0
 """For a broker to listen; its language server is not waited for."""
 
-LIVES: Final = 2
-"""How many brokers one question is asked of: one that dies in the middle is followed by another."""
+LIVES: Final = 3
+"""How often one question is asked: a broker that dies in the middle is followed by another, and may be met dying."""
+
+PAUSE_S: Final = 0.1
+"""Before it is asked again: for one that was killed to be gone."""
 
 STATUS_S: Final = 5.0
 
@@ -123,7 +126,8 @@ class _Held:
             place = await _place(question, settings, self.environ)
         except Unavailable as failure:
             return nothing(failure, NO_SERVER)
-        for _ in range(LIVES):
+        for life in range(LIVES):
+            await asyncio.sleep(PAUSE_S * (life > 0))
             with suppress(_Gone):
                 stream = await self._reached(place, question, settings)
                 return await _asked(stream, question, self.environ, heard)

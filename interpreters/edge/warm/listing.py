@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from interpreters.edge.render import printable
+from interpreters.edge.printing import printable
 from interpreters.edge.warm.client import standings, stop_all
 from tidepool.errors import ConfigError
 

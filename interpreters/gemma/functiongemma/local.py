@@ -82,8 +82,10 @@ async def open_local(
         name: who is to blame in errors.
 
     Raises:
-        ConfigError: the model cannot be loaded.
+        ConfigError: the model cannot be loaded, or there are other passes than 1 or 3.
     """
+    if passes not in (1, len(FIELDS)):
+        raise ConfigError(f"{passes} passes read no three digits: name 1 or {len(FIELDS)}")
     check_folder(folder)
     try:
         import torch

@@ -5,7 +5,8 @@ digits before it; of each the server tells how likely the next tokens are. Nothi
 and waited for is `interpreters.gemma.model`'s.
 
 llama.cpp's server is told to prefer the digits by so much that it tells of nothing else: what it tells is exact. Of
-another server the digits among its likeliest tokens are taken, and the others for impossible.
+another server the digits among its likeliest tokens are taken, and the others for impossible. Where next to nothing
+falls to digits, the node has no rating.
 """
 
 from __future__ import annotations
@@ -48,6 +49,18 @@ PREFERENCE: Final = 100.0
 
 LIKELIEST: Final = 20
 """How many of the likeliest tokens are asked for: as many as vLLM tells unless it is set up to tell more."""
+
+LEAST_SHARE: Final = 1e-3
+"""Of the probability, what has to fall to digits. Below it a model does not rate, and which digit leads is chance."""
+
+LEAST_LOG: Final = -1e6
+"""Of the logarithm of a probability; vLLM tells -9999 where there is none."""
+
+ROUNDING: Final = 1e-3
+"""What a probability may be above 1, and its logarithm above 0: 16-bit floats are off by so much."""
+
+_NUMBERS: Final = (int, float)
+"""The types of a number in JSON; `bool` is none of them."""
 
 Distribution = Sequence[float]
 
@@ -157,14 +170,16 @@ def _rubric(found: Sequence[Distribution | None], *, was_cut: bool) -> Result[Ru
     return Success(rubric_of(digits, was_cut=was_cut))
 
 
-def _shares(likely: Iterable[tuple[Any, Any]]) -> Distribution | None:
-    """The digits' shares of the probability that fell to them; None where that is nothing."""
+def _shares(likely: Iterable[tuple[str, float]]) -> Distribution | None:
+    """The digits' shares of the probability that fell to them; None where that is next to nothing."""
     found = dict.fromkeys(DIGITS, 0.0)
     for token, probability in likely:
-        if token in found and isinstance(probability, int | float) and 0 <= probability <= 1.001:
-            found[token] = max(found[token], float(probability))
+        if token in found:
+            found[token] = max(found[token], probability)
     whole = sum(found.values())
-    return [one / whole for one in found.values()] if whole > 0 else None
+    if whole > 1 + ROUNDING:
+        raise _no_probability()
+    return [one / whole for one in found.values()] if whole >= LEAST_SHARE else None
 
 
 def _of_llama(data: Any, count: int) -> Sequence[Distribution | None]:
@@ -173,11 +188,18 @@ def _of_llama(data: Any, count: int) -> Sequence[Distribution | None]:
     return [_shares(_llama_likely(item)) for item in _in_order(items, count)]
 
 
-def _llama_likely(item: Any) -> Iterable[tuple[Any, Any]]:
+def _llama_likely(item: Any) -> Iterable[tuple[str, float]]:
     match item:
         case {"completion_probabilities": [{"top_probs": list(likely)}, *_]}:
-            return [(one.get("token"), one.get("prob")) for one in likely if isinstance(one, dict)]
+            return [_llama_one(one) for one in likely]
     raise Trouble("answered without completion_probabilities: let it be llama.cpp's server, of 2025 or later")
+
+
+def _llama_one(item: Any) -> tuple[str, float]:
+    match item:
+        case {"token": str(token), "prob": one} if type(one) in _NUMBERS and 0 <= one <= 1 + ROUNDING:
+            return token, float(one)
+    raise _no_probability()
 
 
 def _of_openai(data: Any, count: int) -> Sequence[Distribution | None]:
@@ -187,19 +209,35 @@ def _of_openai(data: Any, count: int) -> Sequence[Distribution | None]:
     raise Trouble("answered without choices: let it be a server with OpenAI's completions")
 
 
-def _openai_likely(choice: Any) -> Iterable[tuple[Any, Any]]:
+def _openai_likely(choice: Any) -> Iterable[tuple[str, float]]:
     match choice:
         case {"logprobs": {"top_logprobs": [dict(likely), *_]}}:
-            return [(token, exp(min(0.0, one))) for token, one in likely.items() if isinstance(one, int | float)]
+            return [(token, _openai_one(one)) for token, one in likely.items()]
     raise Trouble("answered without top_logprobs: let it tell how likely tokens are")
 
 
+def _openai_one(one: Any) -> float:
+    # Compared and not converted: a whole number may be too large for that.
+    if type(one) not in _NUMBERS or not LEAST_LOG <= one <= ROUNDING:
+        raise _no_probability()
+    return exp(min(0.0, one))
+
+
+def _no_probability() -> Trouble:
+    return Trouble("told how likely tokens are in no probabilities: let it be a server of the kind that is set")
+
+
 def _in_order(items: Sequence[Any], count: int) -> Sequence[Any]:
-    """The answers to so many prompts in the prompts' order, by their own count where each has one."""
+    """The answers to so many prompts in the prompts' order, by the places that they name, if they name any."""
     if len(items) != count:
         raise Trouble(f"answered {count} prompts with {len(items)} completions")
-    by_place = {item["index"]: item for item in items if isinstance(item, dict) and type(item.get("index")) is int}
-    return [by_place[place] for place in range(count)] if by_place.keys() == set(range(count)) else items
+    named = [item.get("index") if isinstance(item, dict) else None for item in items]
+    if not any(place is not None for place in named):
+        return items
+    by_place = {place: item for place, item in zip(named, items, strict=True) if type(place) is int}
+    if by_place.keys() != set(range(count)):
+        raise Trouble(f"answered {count} prompts with completions whose indices are not those from 0 to {count - 1}")
+    return [by_place[place] for place in range(count)]
 
 
 KINDS: Final[Mapping[str, Kind]] = {
