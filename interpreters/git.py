@@ -113,14 +113,19 @@ def _git_folder(git: str, folder: Path) -> Path:
     if not real.is_dir():
         raise ConfigError(f"{folder} is a file: name the folder of a git repository")
     around = _environ() | {"GIT_CEILING_DIRECTORIES": str(real.parent)}  # not a repository that holds the folder
-    found = subprocess.run(
-        [git, *_OFF, "-C", str(real), "rev-parse", "--absolute-git-dir"],
-        env=around,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    try:
+        found = subprocess.run(
+            [git, *_OFF, "-C", str(real), "rev-parse", "--absolute-git-dir"],
+            env=around,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(
+            "git", f"did not answer within {TIMEOUT_S:g} s; is {folder} on a disk that answers?"
+        ) from error
     if found.returncode:
         raise ConfigError(f"{folder} is no git repository: name a clone, or a bare repository")
     return Path(os.fsdecode(found.stdout.rstrip(b"\n")))
@@ -231,10 +236,12 @@ class Repository:
             if int(head[2]) > FILE_BYTES:
                 self.close()  # what it goes on to print is not worth reading
                 return None
-            content = process.stdout.read(int(head[2]) + 1)[:-1]
+            content = process.stdout.read(int(head[2]) + 1)
+            if len(content) != int(head[2]) + 1:
+                raise Unavailable("git", "ended while it read an object; look at the repository with `git fsck`")
         except (OSError, ValueError) as error:
             raise Unavailable("git", f"ended while it read an object ({error}); run it again") from error
-        return content
+        return content[:-1]
 
     def text(self, blob: str | None) -> str | None:
         """The text of a file, its lines ended by line feeds; None where there is none, or where it is no UTF-8."""

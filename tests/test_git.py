@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from interpreters.git import FILE_BYTES, Commit, open_repository
+from interpreters.git import FILE_BYTES, Commit, Repository, open_repository
 from tests.repositories import commit, git
-from tidepool.errors import BadAnswer, ConfigError
+from tidepool.errors import BadAnswer, ConfigError, Unavailable
 
 
 @pytest.fixture
@@ -171,3 +171,21 @@ def test_no_process_is_left_behind(folder: Path) -> None:
         repository.text(repository.files(repository.resolve("HEAD"))[0].blob)
         assert [child.name() for child in psutil.Process().children()] == ["git"]
     assert psutil.Process().children() == []
+
+
+def test_an_object_that_is_cut_short_is_no_content(folder: Path, tmp_path: Path) -> None:
+    commit(folder, {"a.py": "x = 1\n"}, "begin")
+    real = shutil.which("git")
+    short = tmp_path / "bin" / "git"
+    short.parent.mkdir()
+    pretends = 'read name; echo "$name blob 1000"; printf "only a part"'
+    lies = f'case " $* " in *" cat-file "*) {pretends};; *) exec {real} "$@";; esac'
+    short.write_text(f"#!/bin/sh\n{lies}\n")
+    short.chmod(0o755)
+    with open_repository(folder) as repository:
+        cut = Repository(str(short), repository.folder)
+        (_, blob), *_ = repository.files(repository.resolve("HEAD"))
+        assert repository.content(blob) == b"x = 1\n"
+        with pytest.raises(Unavailable, match="ended while it read an object"):
+            cut.content(blob)
+        cut.close()

@@ -128,7 +128,7 @@ def test_a_question_keeps_what_it_rated_where_it_says_so(tmp_path: Path, capsys:
     assert main([*asked, "--keep", str(tmp_path / "kept")]) == 0
     assert capsys.readouterr().out == plain
     kept = read_kept(tmp_path / "kept").examples
-    assert {one.provenance.codebase for one in kept if one.provenance} == {"llmkind"}
+    assert {one.provenance.codebase for one in kept if one.provenance} == {"llmapp"}
     verified = [one for one in kept if one.provenance and one.provenance.labeller == "oracle" and one.rubric.risk == 5]
     assert [one.node.location for one in verified] == ["llmapp/pricing.py:15"]
 

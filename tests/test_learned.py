@@ -468,3 +468,12 @@ def test_a_walk_in_a_file_says_what_the_library_says() -> None:
     trees = [read_tree(flat_tree(tree["tree_structure"]), 4) for tree in booster.dump_model()["tree_info"]]
     ours = [sum_of(trees, [int(value) for value in row]) for row in rows]
     assert ours == pytest.approx(booster.predict(rows), rel=1e-3, abs=1e-3)
+
+
+def test_a_codebase_in_two_splits_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+    from interpreters.edge.training.embedded import Part, tell_of_leaks
+
+    tell_of_leaks({"train": Part(codebases=["shop", "bank", "shop"]), "test": Part(codebases=["shop"])})
+    said = capsys.readouterr().err
+    assert "shop stands in train and test: its scores look better than they are" in said
+    assert "bank" not in said

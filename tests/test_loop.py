@@ -31,7 +31,7 @@ from interpreters.edge.training.learners import Learner, Scorer
 from interpreters.edge.training.rebuilding import freeze, rebuild, same_codebase
 from tidepool.domain import NodeContext, Provenance, QueryContext, Rubric, Tag, TrainingExample
 from tidepool.effects.gemma import RateNode
-from tidepool.errors import ConfigError
+from tidepool.errors import ConfigError, Unavailable
 from tidepool.wire import dumps, loads, parse
 
 ROOT: Final = Path(__file__).parent.parent
@@ -110,6 +110,13 @@ def current(home: Home) -> Version:
     return version
 
 
+def all_of(home: Home) -> list[Version]:
+    def complain(why: ConfigError) -> None:
+        raise why
+
+    return home.versions(complain)
+
+
 def call(verb: ModuleType, *words: str) -> int:
     parser = ArgumentParser()
     verb.flags(parser)
@@ -126,8 +133,8 @@ def test_a_worse_model_is_not_promoted_and_the_reason_is_told(
 ) -> None:
     assert go_round(home, base) == 1
     said = capsys.readouterr().err
-    assert "shipped stays current: it is worse beyond noise: overall (-0.5000), Function (-0.5000)" in said
-    assert home.current() is None and home.versions() == []
+    assert "shipped stays current: it is worse beyond noise: overall (-0.5000)" in said
+    assert home.current() is None and all_of(home) == []
     (attempt,) = loop.read_history(home)
     assert attempt.version is None and {one.part for one in attempt.standings} == {"overall", "Function", "Module"}
 
@@ -137,7 +144,7 @@ def test_what_was_kept_since_makes_a_model_that_is_promoted(
 ) -> None:
     kept(home, *NEWS)
     assert go_round(home, base) == 0
-    assert "60 kept examples added to the base set" in capsys.readouterr().err
+    assert "60 kept examples put to the base set" in capsys.readouterr().err
     version = current(home)
     assert version.name.startswith("0001-") and version.name.endswith(version.data_sha256[:8])
     assert version.parent == "shipped" and version.model_sha256 == digest_of(home.model_of(version))
@@ -234,7 +241,7 @@ def test_versions_are_listed_and_an_earlier_one_is_gone_back_to(
     capsys.readouterr()
     assert call(versions, *where) == 0
     lines = capsys.readouterr().out.splitlines()[1:]
-    assert [line.split()[:-6] for line in lines] == [["*", first, "shipped"], [second, first]]
+    assert [line.split()[:-7] for line in lines] == [["*", first, "shipped"], [second, first]]
     assert call(versions, *where, "--format", "json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["current"] == first and [one["name"] for one in found["versions"]] == [first, second]
@@ -314,7 +321,7 @@ def test_a_process_that_is_killed_while_it_promotes_leaves_a_whole_current_versi
     version = current(home)
     assert version.name >= told[-1]
     assert digest_of(home.model_of(version)) == version.model_sha256
-    assert all(digest_of(home.model_of(one)) == one.model_sha256 for one in home.versions())
+    assert all(digest_of(home.model_of(one)) == one.model_sha256 for one in all_of(home))
 
 
 @pytest.mark.slow
@@ -332,3 +339,154 @@ def test_the_real_learner_goes_round(tmp_path: Path, base: Path) -> None:
     )
     assert ended.returncode in {0, 1}, ended.stderr
     assert "current" in ended.stderr.splitlines()[-1]
+
+
+def test_what_a_person_corrects_in_the_rebuilt_set_counts_from_the_next_round_on(home: Home, base: Path) -> None:
+    kept(home, *NEWS)
+    assert go_round(home, base) == 0
+    said = [attrs.evolve(one, rubric=BREAKS, provenance=Provenance(labeller="person")) for one in SHOP]
+    (home.folder / "data" / "corrections.jsonl").write_text("".join(f"{dumps(one)}\n" for one in said))
+    assert go_round(home, base) != 3
+    trained = {one.node: one.rubric for _, one in read_examples(home.folder / "data", ("train",))}
+    assert all(trained.get(one.node, BREAKS) == BREAKS for one in SHOP)
+    assert any(one.node in trained for one in SHOP)
+
+
+SHOP: Final = [example("shop", number, is_right=False) for number in range(40)]
+
+
+def test_a_promotion_that_was_cut_short_is_finished(home: Home, base: Path) -> None:
+    kept(home, *NEWS)
+    assert go_round(home, base) == 0
+    promoted = current(home)
+    (home.folder / "current.json").unlink()
+    (home.folder / "history.jsonl").unlink()
+    assert home.current() is None
+    assert go_round(home, base) == 3
+    assert current(home) == promoted
+    (attempt,) = loop.read_history(home)
+    assert (attempt.version, attempt.why) == (promoted.name, "its promotion was cut short, and is finished")
+
+
+def test_a_version_that_was_gone_back_from_stays_gone_back_from(home: Home, base: Path) -> None:
+    kept(home, *NEWS)
+    assert go_round(home, base) == 0
+    home.point_to("shipped")
+    assert go_round(home, base) == 3
+    assert home.current() is None
+
+
+@pytest.mark.parametrize("name", ["Bank-2.0", "bank_v3", "bank.git", "bank-main", "bank-2.0rc1"])
+def test_the_base_sets_own_copy_of_a_codebase_that_is_tested_on_is_left_out(
+    home: Home, tmp_path: Path, name: str
+) -> None:
+    write(tmp_path / "base", "train", [*SHOP, *(example(name, number) for number in range(20))])
+    write(tmp_path / "base", "test", [example("bank", number) for number in range(20)])
+    go_round(home, tmp_path / "base")
+    rebuilt = [one.provenance for _, one in read_examples(home.folder / "data", ("train", "validation"))]
+    assert rebuilt and all(origin is not None and origin.codebase == "shop" for origin in rebuilt)
+
+
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [
+        ("starlette-v1.2", "starlette"),
+        ("Starlette_1.0rc1", "starlette"),
+        ("starlette.git", "starlette"),
+        ("starlette-main", "starlette"),
+        ("poetry.core-2.1", "poetry-core"),
+        ("h11", "h11"),
+        ("base64", "base64"),
+    ],
+)
+def test_a_version_a_branch_and_a_spelling_make_no_other_codebase(name: str, same: str) -> None:
+    assert same_codebase(name) == same
+
+
+def test_a_current_model_that_has_seen_the_test_set_is_told_of(
+    home: Home, base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learner = attrs.evolve(LEARNER, trained_on=lambda _: frozenset({"Bank-1.0", "elsewhere"}))
+    loop.go_round(home, base, home.folder / "kept", learner, 0)
+    assert "the current model was trained on Bank-1.0, which it is judged by" in capsys.readouterr().err
+
+
+def test_the_shipped_model_says_what_it_was_trained_on() -> None:
+    from interpreters.gemma.learned import trained_on
+
+    assert {"attrs", "httpx", "aiohttp"} <= trained_on()
+    assert "starlette" not in trained_on()
+
+
+def test_what_is_dropped_from_the_set_is_counted_and_told(
+    home: Home, base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept(home, *(example("news", 4 * number, "oracle") for number in range(200)))
+    go_round(home, base)
+    said = capsys.readouterr().err
+    trained = sum(1 for _ in read_examples(home.folder / "data", ("train",)))
+    dropped = [int(line.split()[3]) for line in said.splitlines() if "examples of both dropped" in line]
+    assert sum(dropped) == 40 + 4 + 20 + 200 - trained - 4 - 20
+
+
+def test_an_empty_test_split_freezes_nothing(home: Home, tmp_path: Path, base: Path) -> None:
+    write(tmp_path / "empty", "train", SHOP)
+    write(tmp_path / "empty", "test", [])
+    with pytest.raises(ConfigError, match="has no example to test with"):
+        go_round(home, tmp_path / "empty")
+    kept(home, *NEWS)
+    assert go_round(home, base) == 0
+
+
+@pytest.mark.parametrize("harm", ["cut", "another"])
+def test_a_damaged_model_is_not_gone_back_to(home: Home, base: Path, harm: str) -> None:
+    kept(home, *NEWS)
+    go_round(home, base)
+    version = current(home)
+    file = home.model_of(version)
+    file.write_bytes(file.read_bytes()[:-3] if harm == "cut" else b"{}")
+    with pytest.raises(ConfigError, match="is damaged, or another model than was promoted"):
+        home.point_to(version.name)
+
+
+def test_a_version_that_cannot_be_read_is_passed_over_unless_it_is_current(
+    home: Home, base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept(home, *NEWS)
+    go_round(home, base)
+    for name in ("0007-0123abcd", "²²²²-x", "0008-0123abcd"):
+        (home.folder / "versions" / name).mkdir()
+        (home.folder / "versions" / name / "version.json").write_text("{")
+    other = dumps(attrs.evolve(current(home), name="../../../etc"))
+    (home.folder / "versions" / "0008-0123abcd" / "version.json").write_text(other)
+    assert call(versions, "--home", str(home.folder)) == 0
+    said = capsys.readouterr()
+    assert said.err.count("passed over") == 3
+    assert "../../../etc" not in said.out
+    assert home.next_name("f" * 64) == "0009-ffffffff"
+    with pytest.raises(ConfigError, match="has no version"):
+        home.version("a" * 300)
+
+
+def test_a_pointer_that_leads_nowhere_does_not_mean_the_shipped_model(home: Home) -> None:
+    home.folder.mkdir()
+    (home.folder / "current.json").symlink_to(home.folder / "gone")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        home.current()
+
+
+def test_a_file_in_the_place_of_the_work_folder_is_no_hindrance(home: Home, base: Path) -> None:
+    home.folder.mkdir()
+    (home.folder / "work").write_text("a file")
+    kept(home, *NEWS)
+    assert go_round(home, base) == 0
+
+
+def test_a_scorer_that_fails_is_told_in_a_sentence(home: Home, base: Path) -> None:
+    def failing(_: RateNode) -> Rubric:
+        raise Unavailable("table", "is gone: ask again")
+
+    kept(home, *NEWS)
+    learner = attrs.evolve(LEARNER, open=lambda _: RateNode.by(failing))
+    with pytest.raises(Unavailable, match="table: is gone: ask again"):
+        loop.go_round(home, base, home.folder / "kept", learner, 0)

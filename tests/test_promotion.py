@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+import attrs
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tidepool.domain import NodeContext, Provenance, QueryContext, Rubric, Tag, TrainingExample
-from tidepool.training.promotion import Judged, Standing, decided, standings_of
+from tidepool.training.promotion import LEAST_QUESTIONS, Decision, Judged, Standing, decided, standings_of
+from tidepool.training.student import quantile
 
 RIGHT = Rubric(5, 5, 5, "")
 NEAR = Rubric(5, 4, 5, "")
@@ -24,7 +28,7 @@ def judged(tag: Tag | None, before: Rubric, after: Rubric, question: int = 0) ->
     return Judged(TrainingExample(query, node, RIGHT, datetime(2026, 1, 1, tzinfo=UTC), origin), before, after)
 
 
-def of_tag(tag: Tag | None, before: Rubric, after: Callable[[int], Rubric], questions: int = 12) -> list[Judged]:
+def of_tag(tag: Tag | None, before: Rubric, after: Callable[[int], Rubric], questions: int = 24) -> list[Judged]:
     return [judged(tag, before, after(number), number) for number in range(questions)]
 
 
@@ -66,7 +70,72 @@ def test_with_nothing_to_compare_by_nothing_is_promoted() -> None:
     assert not decision.promoted and "nothing to compare" in decision.why
 
 
-@given(st.lists(st.tuples(st.sampled_from([None, *Tag]), RUBRICS), min_size=1, max_size=30))
-def test_a_model_that_says_the_same_is_never_worse(said: list[tuple[Tag | None, Rubric]]) -> None:
-    standings = standings_of(judged(tag, rubric, rubric, number) for number, (tag, rubric) in enumerate(said))
-    assert all(one.before == one.after and not one.is_worse for one in standings)
+def test_a_tag_of_few_questions_says_nothing_either_way() -> None:
+    few = of_tag(Tag.MODULE, RIGHT, lambda _: FAR, LEAST_QUESTIONS - 1)
+    standings = standings_of(of_tag(Tag.FUNCTION, NEAR, lambda _: RIGHT, 200) + few)
+    assert (part(standings, "Module").low, part(standings, "Module").high) == (None, None)
+    assert decided(standings).promoted
+
+
+def test_a_test_set_of_few_questions_promotes_nothing() -> None:
+    decision = decided(standings_of(of_tag(None, FAR, lambda _: RIGHT, LEAST_QUESTIONS - 1)))
+    assert decision == Decision(
+        promoted=False, why="the test set has 19 questions, and 20 are the least to compare models by"
+    )
+
+
+def test_an_interval_is_that_of_a_mean_by_student() -> None:
+    """By hand: 24 questions, every second one better by a sixth; two parts, so 0.0125 at either side."""
+    mixed = [judged(None, NEAR, (RIGHT, NEAR)[number % 2], number) for number in range(24)]
+    (overall, _) = standings_of(mixed)
+    differences = [1 / 6 * (number % 2 == 0) for number in range(24)]
+    error = (sum((one - 1 / 12) ** 2 for one in differences) / 23 / 24) ** 0.5
+    assert overall.low == pytest.approx(1 / 12 - 2.3979 * error, abs=1e-4)
+    assert overall.high == pytest.approx(1 / 12 + 2.3979 * error, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("probability", "freedom", "expected"),
+    [(0.975, 1, 12.7062), (0.975, 5, 2.5706), (0.995, 10, 3.1693), (0.9975, 23, 3.1040), (0.975, 1000, 1.9623)],
+)
+def test_students_t_is_as_in_the_tables(probability: float, freedom: int, expected: float) -> None:
+    assert quantile(probability, freedom) == pytest.approx(expected, abs=2e-4)
+
+
+@pytest.mark.parametrize(("codebases", "shared"), [(1, 0.0), (6, 0.0), (6, 1.0)])
+def test_a_model_that_is_as_good_is_refused_about_as_often_as_is_said(codebases: int, shared: float) -> None:
+    """Two noisy models, neither of them better; what a codebase adds to all its questions is noise as well."""
+    dice = random.Random(20261123)
+    refused = sum(not decided(standings_of(equally_good(dice, codebases, shared))).promoted for _ in range(200))
+    assert refused <= 12  # 5 are expected; 12 or fewer come with a probability of 0.998
+
+
+def equally_good(dice: random.Random, codebases: int, shared: float) -> list[Judged]:
+    tags = (None, Tag.FUNCTION, Tag.MODULE, Tag.DATA_TYPE)
+    one: list[Judged] = []
+    for codebase in range(codebases):
+        lean = dice.choice((-0.3, 0.3)) * shared
+        for number in range(160 // codebases):
+            before, after = (NEAR if dice.random() < 0.5 + sign * lean else RIGHT for sign in (1, -1))
+            found = judged(tags[number % len(tags)], before, after, number)
+            origin = Provenance(codebase=f"shop{codebase}")
+            one.append(attrs.evolve(found, example=attrs.evolve(found.example, provenance=origin)))
+    return one
+
+
+def test_a_model_that_is_worse_is_refused_although_codebases_differ() -> None:
+    dice = random.Random(7)
+    worse = [attrs.evolve(one, after=FAR) for one in equally_good(dice, 6, 1.0)]
+    assert not decided(standings_of(worse)).promoted
+
+
+@given(st.lists(st.tuples(st.sampled_from([None, *Tag]), RUBRICS), min_size=1, max_size=60))
+def test_a_model_that_says_the_same_is_never_worse_and_one_that_says_better_is_not_either(
+    said: list[tuple[Tag | None, Rubric]],
+) -> None:
+    for after in (None, RIGHT):
+        standings = standings_of(
+            judged(tag, rubric, after or rubric, number) for number, (tag, rubric) in enumerate(said)
+        )
+        assert all(one.before <= one.after and not one.is_worse for one in standings)
+        assert after is not None or all(one.before == one.after for one in standings)

@@ -36,7 +36,6 @@ from tidepool.errors import ModelFailure
 from tidepool.testing import values
 from tidepool.training.judgement import CORRECTED, judged, marked
 from tidepool.training.uncertainty import (
-    Belief,
     Doubt,
     Opinion,
     disagreement,
@@ -104,11 +103,6 @@ def test_disagreement_grows_with_the_gap() -> None:
 def test_the_labels_own_confidence_is_nobodys_entropy() -> None:
     doubt = weighed(example(1), (Opinion("sure", Rubric(5, 4, 5, "")), Opinion("label", Rubric(5, 4, 1, ""))))
     assert doubt.score == 0
-
-
-def test_a_belief_that_a_scorer_tells_counts_instead_of_an_estimate() -> None:
-    even = Belief((0.2,) * 5, (0.2,) * 5)
-    assert weighed(example(1), (Opinion("model", Rubric(5, 4, 5, "")),), (even,)).score == pytest.approx(1)
 
 
 def test_a_program_asks_each_interpreter_for_its_opinions() -> None:

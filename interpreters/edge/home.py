@@ -14,8 +14,9 @@ A version appears whole, and the pointer is replaced at once: whenever a process
 from __future__ import annotations
 
 import os
+import re
 import shutil
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from hashlib import sha256
@@ -36,6 +37,7 @@ SHIPPED: Final = "shipped"
 
 VERSION: Final = "version.json"
 POINTER: Final = "current.json"
+_NAME: Final = re.compile("[0-9]{4,}-[0-9a-f]{8}")
 
 
 @attrs.frozen
@@ -108,13 +110,19 @@ class Home:
     def _versions(self) -> Path:
         return self.folder / "versions"
 
-    def versions(self) -> list[Version]:
+    def versions(self, passed_over: Callable[[ConfigError], object]) -> list[Version]:
         """All of them, oldest first.
 
-        Raises:
-            ConfigError: one cannot be read.
+        Args:
+            passed_over: is told of each that cannot be read; it may be another than the current one.
         """
-        return [self.version(file.parent.name) for file in sorted(self._versions.glob(f"[!.]*/{VERSION}"))]
+        found: list[Version] = []
+        for file in sorted(self._versions.glob(f"[!.]*/{VERSION}")):
+            try:
+                found.append(self.version(file.parent.name))
+            except ConfigError as error:
+                passed_over(error)
+        return found
 
     def version(self, name: str) -> Version:
         """A version by its name.
@@ -123,19 +131,26 @@ class Home:
             ConfigError: there is none, or it cannot be read.
         """
         file = self._versions / name / VERSION
-        if Path(name).name != name or name.startswith(".") or not file.is_file():
-            raise ConfigError(f"{self.folder} has no version {name!r}: name one that `tidepool train versions` lists")
-        return _read(Version, file)
+        if not _NAME.fullmatch(name) or not file.is_file():
+            known = "name one that `tidepool train versions` lists"
+            raise ConfigError(f"{self.folder} has no version {name[:40]!r}: {known}")
+        version = _read(Version, file)
+        if version.name != name:
+            raise ConfigError(f"{file} is of another version: go back with `tidepool train rollback NAME`")
+        return version
 
     def model_of(self, version: Version) -> Path:
         """A version's model.
 
         Raises:
-            ConfigError: it is not there.
+            ConfigError: it is not there, or is not the one that was promoted.
         """
         file = self._versions / version.name / Path(version.model).name
-        if not file.exists():
-            raise ConfigError(f"{file} is gone: go back to another version with `tidepool train rollback NAME`")
+        back = "go back to another version with `tidepool train rollback NAME`"
+        if not file.is_file():
+            raise ConfigError(f"{file} is gone: {back}")
+        if digest_of(file) != version.model_sha256:
+            raise ConfigError(f"{file} is damaged, or another model than was promoted: {back}")
         return file
 
     def current(self) -> Version | None:
@@ -145,7 +160,7 @@ class Home:
             ConfigError: the pointer cannot be read, or points to no version.
         """
         file = self.folder / POINTER
-        if not file.exists():
+        if not os.path.lexists(file):
             return None
         name = _read(_Pointer, file).version
         return None if name == SHIPPED else self.version(name)
@@ -163,7 +178,7 @@ class Home:
 
     def next_name(self, data_sha256: str) -> str:
         """What a version that is trained on these examples is called."""
-        numbers = [int(name[:4]) for name in self._names() if name[:4].isdigit()]
+        numbers = [int(name.partition("-")[0]) for name in self._names() if _NAME.fullmatch(name)]
         return f"{max(numbers, default=0) + 1:04}-{data_sha256[:8]}"
 
     def _names(self) -> list[str]:

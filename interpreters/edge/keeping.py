@@ -9,11 +9,14 @@ The folder is bounded: a file that is full is followed by another, and the oldes
 from __future__ import annotations
 
 import os
+import re
+import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from fcntl import LOCK_EX, flock
 from io import FileIO
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Final
 
 import attrs
@@ -30,6 +33,8 @@ FILES: Final = 16
 """So many are kept: 64 MiB, which is a few thousand questions."""
 
 PYTHON: Final = ".py"
+MOST_SETTINGS_BYTES: Final = 2**20
+_NAME: Final = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def examples_of(response: ScoutResponse, scorer: str, root: Path) -> list[TrainingExample]:
@@ -41,14 +46,25 @@ def examples_of(response: ScoutResponse, scorer: str, root: Path) -> list[Traini
     Args:
         response: with its training examples.
         scorer: the name of the one that rated.
-        root: the codebase's folder, whose name the examples are kept under.
+        root: the codebase's folder; the examples are kept under the name that the project gives itself, or its own.
     """
     rows = {row.location: row for row in response.pointers}
-    name = root.resolve().name
+    name = codebase_name(root)
     return [
         _labelled(example, rows.get(example.node.location), scorer, name)
         for example in response.training_examples or ()
     ]
+
+
+def codebase_name(root: Path) -> str:
+    """What a codebase is called: by its `pyproject.toml`, or else as its folder."""
+    with suppress(OSError, UnicodeDecodeError, TOMLDecodeError, RecursionError):
+        with (root / "pyproject.toml").open("rb") as file:
+            project = tomllib.loads(file.read(MOST_SETTINGS_BYTES).decode()).get("project")
+        name = project.get("name") if isinstance(project, dict) else None
+        if isinstance(name, str) and _NAME.fullmatch(name):
+            return name
+    return root.resolve().name
 
 
 def _labelled(example: TrainingExample, row: Pointer | None, scorer: str, codebase: str) -> TrainingExample:

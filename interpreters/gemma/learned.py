@@ -41,6 +41,18 @@ def learned(model: Path | None = None) -> Handler[RateNode]:
     return RateNode.by(rated)
 
 
+def trained_on(model: Path | None = None) -> frozenset[str]:
+    """The codebases that a model was trained on, or stopped by, as its card says.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    splits = load_model(model).card.get("splits")
+    parts = [splits.get(name) for name in ("train", "validation")] if isinstance(splits, dict) else []
+    named = [part.get("codebases") for part in parts if isinstance(part, dict)]
+    return frozenset(str(name) for names in named if isinstance(names, dict) for name in names)
+
+
 def load_model(model: Path | None = None) -> LearnedModel:
     """The model of a file, or the one that is shipped.
 

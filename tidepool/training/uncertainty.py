@@ -99,14 +99,13 @@ def _gap(digits: Iterable[int]) -> float:
     return (max(held) - min(held)) / (DIGITS - 1) if held else 0.0
 
 
-def weighed(example: TrainingExample, opinions: Sequence[Opinion], beliefs: Sequence[Belief] = ()) -> Doubt:
+def weighed(example: TrainingExample, opinions: Sequence[Opinion]) -> Doubt:
     """How much a person's look at an example is worth.
 
     Args:
         opinions: of one scorer at least; the label is one only where it is named.
-        beliefs: of the scorers, where they tell them; else they are estimated from the opinions.
     """
-    held = beliefs or [estimated(one.rubric) for one in opinions if one.scorer != LABEL]
+    held = [estimated(one.rubric) for one in opinions if one.scorer != LABEL]
     unsure = fsum(map(unsureness, held)) / len(held) if held else 0.0
     return Doubt(example, unsure + disagreement([one.rubric for one in opinions]), tuple(opinions))
 

@@ -201,6 +201,17 @@ def read_part(data: Path, split: str) -> Part:
     return part
 
 
+def tell_of_leaks(parts: Mapping[str, Part]) -> None:
+    """Tell which codebases stand in more than one split: what is measured on them looks better than it is."""
+    splits: dict[str, list[str]] = {}
+    for split, part in parts.items():
+        for codebase in sorted(set(part.codebases) - {UNKNOWN}):
+            splits.setdefault(codebase, []).append(split)
+    for codebase, some in sorted(splits.items()):
+        if len(some) > 1:
+            say(VERB, f"{codebase} stands in {' and '.join(some)}: its scores look better than they are", DONE, COMMAND)
+
+
 def packed_model(training: Part, validation: Part, data: Path, seed: int) -> bytes:
     """The bytes of a model's file, packed with gzip: some 20,000 of them.
 
@@ -327,6 +338,7 @@ def _card(model: LearnedModel, parts: Mapping[str, Part], data: Path, seed: int)
     scored = dict(parts)
     if (data / "test").is_dir():
         scored["test"] = read_part(data, "test")
+    tell_of_leaks(scored)
     return {
         "data_sha256": data_hash(data),
         "seed": seed,

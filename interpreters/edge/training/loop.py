@@ -10,12 +10,14 @@ import asyncio
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import attrs
+from returns.result import Failure
 
 from interpreters.edge.dataset.outcome import DONE, NOTHING, outcome, say
 from interpreters.edge.dataset.reading import read_rows
@@ -94,9 +96,9 @@ def _main(arguments: argparse.Namespace) -> int:
 def embedded() -> Learner:
     """The small model that is shipped with this program."""
     from interpreters.edge.training.embedded import train
-    from interpreters.gemma.learned import learned
+    from interpreters.gemma.learned import learned, trained_on
 
-    return Learner("embedded", "model.json.gz", train, learned)
+    return Learner("embedded", "model.json.gz", train, learned, trained_on)
 
 
 def go_round(home: Home, base: Path, kept: Path, learner: Learner, seed: int) -> int:
@@ -107,11 +109,18 @@ def go_round(home: Home, base: Path, kept: Path, learner: Learner, seed: int) ->
     """
     with home.held():
         work = home.folder / "work"
-        shutil.rmtree(work, ignore_errors=True)
+        _removed(work)
         try:
             return _Round(home, learner, seed, work).play(base, kept)
         finally:
-            shutil.rmtree(work, ignore_errors=True)
+            _removed(work)
+
+
+def _removed(work: Path) -> None:
+    """Remove what a round leaves on its way, and whatever stands in its place."""
+    with suppress(FileNotFoundError, IsADirectoryError, PermissionError):
+        work.unlink()
+    shutil.rmtree(work, ignore_errors=True)
 
 
 @attrs.frozen
@@ -125,18 +134,40 @@ class _Round:
 
     def play(self, base: Path, kept: Path) -> int:
         frozen = freeze(base, self.home.folder / "frozen")
-        rebuilt = self.rebuilt(base, kept, frozen)
+        self.finish()
         current = self.home.current()
+        before = self.learner.open(None if current is None else self.home.model_of(current))
+        self.doubt(current, frozen)
+        rebuilt = self.rebuilt(base, kept, frozen)
         if tried := self.tried(rebuilt, SHIPPED if current is None else current.name):
             return _say(f"nothing is new: {tried}", NOTHING)
         model = self.trained(rebuilt.folder)
-        before = self.learner.open(None if current is None else self.home.model_of(current))
         judged = asyncio.run(until_terminated(_judged(frozen.examples(), before, self.learner.open(model))))
-        standings = standings_of(judged, self.seed)
+        standings = standings_of(judged)
         decision = decided(standings)
         for one in standings:
             _say(told(one))
         return self.settle(current, frozen, rebuilt, model, standings, decision)
+
+    def finish(self) -> None:
+        """Make a version current whose promotion was cut short: it is whole, and nothing is written of it yet."""
+        current = self.home.current()
+        parent = SHIPPED if current is None else current.name
+        known = {attempt.version for attempt in read_history(self.home)}
+        for version in self.home.versions(_pass_over):
+            if version.name not in known and version.name != parent and version.parent == parent:
+                self.home.point_to(version.name)
+                parent = version.name
+            if version.name not in known:
+                _write_down(self.home, _attempt_of(version))
+
+    def doubt(self, current: Version | None, frozen: Frozen) -> None:
+        """Tell where the current model has seen what it is going to be judged by."""
+        model = None if current is None else self.home.model_of(current)
+        seen = sorted(name for name in self.learner.trained_on(model) if frozen.holds(name))
+        if seen:
+            what = f"the current model was trained on {', '.join(seen)}, which it is judged by"
+            _say(f"{what}: it looks better than it is; remove {frozen.folder} and test on other codebases")
 
     def rebuilt(self, base: Path, kept: Path, frozen: Frozen) -> Rebuilt:
         """The set to train on, and what became of what was kept, told."""
@@ -147,14 +178,17 @@ class _Round:
         for why, count in rebuilt.left_out.items():
             if count:
                 _say(f"{count} kept examples left out: {why}")
-        counts = ", ".join(f"{count} for {split}" for split, count in rebuilt.splits.items())
-        _say(f"{rebuilt.added} kept examples added to the base set; in all {counts}")
+        _say(f"{rebuilt.added} kept examples put to the base set")
+        for why, count in rebuilt.dropped.items():
+            if count:
+                _say(f"{count} examples of both dropped: {why}")
+        _say(f"in all {', '.join(f'{count} for {split}' for split, count in rebuilt.splits.items())}")
         return rebuilt
 
     def tried(self, rebuilt: Rebuilt, current: str) -> str:
         """What came of the same before, a clause, or "" where it was not tried: it would come to the same."""
         same = (self.learner.name, self.seed, rebuilt.sha256)
-        for version in self.home.versions():
+        for version in self.home.versions(_pass_over):
             if same == (version.learner, version.seed, version.data_sha256):
                 return f"{version.name} was trained on the same"
         for attempt in read_history(self.home):
@@ -200,6 +234,24 @@ class _Round:
         return _say(f"{attempt.version} is current now: {decision.why}")
 
 
+def _pass_over(why: ConfigError) -> None:
+    _say(f"passed over: {why}")
+
+
+def _attempt_of(version: Version) -> Attempt:
+    """The line that its promotion would have written."""
+    return Attempt(
+        made_at=version.made_at,
+        learner=version.learner,
+        seed=version.seed,
+        data_sha256=version.data_sha256,
+        parent=version.parent,
+        version=version.name,
+        why="its promotion was cut short, and is finished",
+        standings=version.standings,
+    )
+
+
 def _version(name: str, attempt: Attempt, frozen: Frozen, model: Path) -> Version:
     return Version(
         name=name,
@@ -226,6 +278,9 @@ async def _judged(examples: Iterator[TrainingExample], before: Scorer, after: Sc
 
 async def _said(chunk: Sequence[TrainingExample], scorer: Scorer) -> list[Rubric]:
     answers = await run_async(opinions_of(chunk), scorer)
+    for answer in answers:
+        if isinstance(answer, Failure):
+            raise answer.failure()
     return [answer.unwrap() for answer in answers]
 
 

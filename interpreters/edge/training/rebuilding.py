@@ -6,6 +6,7 @@ rebuilt = rebuild(base, kept, frozen, home / "data", seed=0)
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,6 +36,10 @@ is no label: one that learns from itself learns its mistakes."""
 
 ORACLE: Final = 3
 
+_BRANCH: Final = re.compile(r"[-_.](?:main|master|trunk|head|develop)$")
+_VERSION: Final = re.compile(r"[-_. ]v?[0-9]+(?:[-_.]?(?:[0-9]+|a|b|c|rc|alpha|beta|pre|post|dev))*$")
+"""A version as it stands behind a name, such as `-1.2`, `_v3` or `-2.0rc1`."""
+
 HELD_OUT: Final = "of a codebase that models are tested on"
 NO_LABEL: Final = "rated by a model, whose word is no label"
 TOLD_BETTER: Final = "told again later, or by somebody who knows better"
@@ -47,8 +52,9 @@ class Rebuilt:
     Attributes:
         folder: of the set.
         sha256: of its examples, apart from their times.
-        added: how many kept examples were put in, before near duplicates were dropped.
+        added: how many kept examples were put in, before what follows was dropped.
         left_out: how many were not, by the reason.
+        dropped: how many examples, of the base set's and of the kept ones, the set does not take, by the reason.
         splits: how many examples each split has.
     """
 
@@ -56,6 +62,7 @@ class Rebuilt:
     sha256: str
     added: int
     left_out: Mapping[str, int]
+    dropped: Mapping[str, int]
     splits: Mapping[str, int]
 
 
@@ -73,6 +80,10 @@ class Frozen:
     codebases: frozenset[str]
     sha256: str
 
+    def holds(self, codebase: str) -> bool:
+        """Whether it is of that codebase, however that is written."""
+        return same_codebase(codebase) in set(map(same_codebase, self.codebases))
+
     def examples(self) -> Iterator[TrainingExample]:
         """What it holds."""
         return (example for _, example in read_examples(self.folder, (TEST,)))
@@ -89,6 +100,8 @@ def freeze(base: Path, folder: Path) -> Frozen:
         shutil.rmtree(half, ignore_errors=True)
         (half / TEST).mkdir(parents=True)
         lines = [f"{dumps(example)}\n" for _, example in read_examples(base, (TEST,))]
+        if not lines:
+            raise ConfigError(f"{base} has no example to test with: name a set whose test split holds some")
         try:
             write_text(half / TEST / "00000.jsonl", "".join(lines))
             half.rename(folder)
@@ -108,10 +121,14 @@ def codebase_of(example: TrainingExample) -> str:
 
 
 def same_codebase(name: str) -> str:
-    """A codebase's name as it is compared: however it is written, a version behind it aside."""
-    plain = name.casefold().replace("_", "-").replace(".", "-")
-    words = [word for word in plain.split("-") if not word.isdecimal()]
-    return "-".join(words) or plain
+    """A codebase's name as it is compared: however it is written, a version, a branch or `.git` behind it aside.
+
+    Only names are compared: a copy by another name is another codebase.
+    """
+    plain = name.casefold().removesuffix(".git")
+    for tail in (_BRANCH, _VERSION, _BRANCH):
+        plain = tail.sub("", plain) or plain
+    return re.sub(r"[-_.]+", "-", plain)
 
 
 def rebuild(base: Path, kept: Iterable[TrainingExample], frozen: Frozen, out: Path, seed: int) -> Rebuilt:
@@ -129,22 +146,22 @@ def rebuild(base: Path, kept: Iterable[TrainingExample], frozen: Frozen, out: Pa
     pinned = _splits_of(base, frozen)
     alike = {same_codebase(name): split for name, split in pinned.items()}
     pinned |= {name: alike.get(same_codebase(name), TRAIN) for name in map(codebase_of, chosen)}
-    parts = _Parts(base, chosen, frozen)
+    parts = _Parts(base, chosen, frozen, said)
     examples = sum(len(one.examples) for one in parts.answered())
     facts = Facts(title="Examples to train on", how=f"A base set, and {len(chosen):,} examples that were kept since.")
     summary = assemble(
         parts.answered, out, examples=examples, seed=seed, facts=facts, validation=0, test=0, pinned=pinned
     )
     card = summary.card
-    return Rebuilt(out, str(card["sha256"]), len(chosen), dict(left_out), dict(card["counts"]["split"]))
+    counts = dict(card["counts"]["split"])
+    return Rebuilt(out, str(card["sha256"]), len(chosen), dict(left_out), dict(card["dropped"]), counts)
 
 
 def _chosen(kept: Iterable[TrainingExample], frozen: Frozen, left_out: Counter[str]) -> list[TrainingExample]:
     """What of the kept examples may be trained on: of several about one question and place the one that counts most."""
-    tested = set(map(same_codebase, frozen.codebases))
     best: dict[Asked, TrainingExample] = {}
     for example in kept:
-        if same_codebase(codebase_of(example)) in tested:
+        if frozen.holds(codebase_of(example)):
             left_out[HELD_OUT] += 1
         elif not _strength(example):
             left_out[NO_LABEL] += 1
@@ -161,7 +178,8 @@ def _strength(example: TrainingExample) -> int:
 
 def _splits_of(base: Path, frozen: Frozen) -> dict[str, str]:
     """The split of every codebase of the base set that is not tested on, and of those that are."""
-    found = {codebase_of(example): split for split, example in read_examples(base, _trained_on(base))}
+    examples = ((split, codebase_of(example)) for split, example in read_examples(base, _trained_on(base)))
+    found = {name: split for split, name in examples if not frozen.holds(name)}
     return {**found, **dict.fromkeys(frozen.codebases, TEST)}
 
 
@@ -179,6 +197,7 @@ class _Parts:
     base: Path
     kept: list[TrainingExample]
     frozen: Frozen
+    said: Mapping[Asked, TrainingExample]
 
     def answered(self) -> Iterator[Answered]:
         """The frozen test set, what persons said, what a compiler said since, the base set, and what the rules say."""
@@ -191,8 +210,8 @@ class _Parts:
 
     def _of_base(self) -> Iterator[TrainingExample]:
         for _, example in read_examples(self.base, _trained_on(self.base)):
-            if codebase_of(example) not in self.frozen.codebases:
-                yield example
+            if not self.frozen.holds(codebase_of(example)):
+                yield corrected(example, self.said)
 
 
 def _questions(examples: Iterable[TrainingExample]) -> Iterator[Answered]:
