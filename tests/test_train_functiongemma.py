@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,7 +47,7 @@ from interpreters.edge.training.rows import RowMaker, read_split  # noqa: E402
 from interpreters.edge.training.stopping import Stop  # noqa: E402
 from interpreters.edge.training.tuning import Ended, Task, adapters, tune  # noqa: E402
 from interpreters.edge.training.vocabulary import Vocabulary, vocabulary_of  # noqa: E402
-from interpreters.edge.training.watching import METRICS  # noqa: E402
+from interpreters.edge.training.watching import METRICS, Log  # noqa: E402
 from interpreters.gemma.functiongemma.local import open_local  # noqa: E402
 
 CPU: Final = devices.Device("cpu", is_bf16=False, peak_flop_s=None)
@@ -293,6 +294,44 @@ def test_a_checkpoint_that_is_broken_says_what_to_do(small: Path, data: Path, tm
     (folder / file).write_bytes(b"cut short")
     with pytest.raises(ConfigError, match="remove it, and go on from the one before it"):
         tuned(tmp_path, small, data, RECIPES["docs"], stop_at=0, resume=True)
+
+
+def test_a_checkpoint_with_one_bit_wrong_is_noticed(small: Path, data: Path, tmp_path: Path) -> None:
+    tuned(tmp_path, small, data, RECIPES["docs"], stop_at=1, resume=False)
+    checkpoints.verify(tmp_path)
+    _, folder = checkpoints.latest(tmp_path) or pytest.fail("there is none")
+    held = bytearray((folder / "model.safetensors").read_bytes())
+    held[len(held) // 2] ^= 1
+    (folder / "model.safetensors").write_bytes(held)
+    with pytest.raises(ConfigError, match="is damaged: remove it, and go on from the one before it"):
+        checkpoints.verify(tmp_path)
+
+
+def test_a_training_goes_on_with_the_base_that_it_began_with_alone(
+    small: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, out = tmp_path / "base", tmp_path / "out"
+    shutil.copytree(small, base)
+    words = ("--data", data, "--base", base, "--out", out, "--without-declaration", "--recipe", "lora", "--steps", 2)
+    tuned(out, base, data, RECIPES["lora"], stop_at=1, resume=False)
+    plan = functiongemma.Plan(str(base), functiongemma._base_hash(str(base)), "", RECIPES["lora"], 0, 2, False, False)
+    (out / "plan.json").write_text(json.dumps(plan.wire()))
+    (base / "config.json").write_text((base / "config.json").read_text() + " ")
+    assert train(*words, "--resume") == 2
+    assert "base_sha256" in capsys.readouterr().err
+
+
+def test_lines_that_are_no_measurements_are_passed_over(tmp_path: Path) -> None:
+    log = Log(tmp_path / METRICS)
+    log.file.write_bytes(b'{"step": 1, "loss": 2.0}\njunk\n\xff\xfe\n[]\n{"loss": 1}\n{"step": 2, "lo')
+    assert log.lines() == [{"step": 1, "loss": 2.0}]
+    assert Log.opened(tmp_path, 1).lines() == [{"step": 1, "loss": 2.0}]
+
+
+@pytest.mark.parametrize("words", [("--seed", "9" * 23), ("--threads", "99999"), ("--seed", "-1")])
+def test_a_number_out_of_range_is_refused(words: tuple[str, str]) -> None:
+    with pytest.raises(SystemExit):
+        train("--data", "d", "--base", "tiny", "--out", "o", *words)
 
 
 def test_a_checkpoint_counts_from_when_it_is_whole(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -42,6 +42,8 @@ PLAN: Final = "plan.json"
 CARD: Final = "card.json"
 PLOT: Final = "loss.svg"
 
+MOST_THREADS: Final = 1024
+
 TEXTS: Final = 4000
 """Examples that a small model's tokenizer is learnt from."""
 TEXT_CHARACTERS: Final = 4096
@@ -53,12 +55,14 @@ class Plan:
     """What is trained: a training goes on only where this is the same. Written to its folder.
 
     Attributes:
+        base_sha256: of the files of a base that is a folder, or "".
         data: a hash of what it is trained on.
         most_steps: where it ends before the recipe does, or None.
         declared: whether prompts declare the function.
     """
 
     base: str
+    base_sha256: str
     data: str
     recipe: Recipe
     seed: int
@@ -83,12 +87,12 @@ def flags(parser: argparse.ArgumentParser) -> None:
     )
     add("--out", metavar="DIR", type=Path, required=True, help="the folder that the model is written to")
     add("--resume", action="store_true", help="go on from the last checkpoint in --out")
-    add("--seed", type=int, default=0, metavar="N", help="of the order of rows, and of random weights (default: 0)")
+    add("--seed", type=_seed, default=0, metavar="N", help="of the order of rows, and of random weights (default: 0)")
     add("--steps", type=_count, metavar="N", help="end after so many (default: when the recipe's epochs are over)")
     add("--without-declaration", action="store_true", help="leave the function's declaration out of the prompts")
     add("--device", choices=devices.DEVICES, default="auto", help="(default: a GPU where there is one)")
     add("--precision", choices=devices.PRECISIONS, default="auto", help="(default: bf16 on a GPU, else fp32)")
-    add("--threads", type=_count, metavar="N", help="of the processor (default: all cores)")
+    add("--threads", type=_threads, metavar="N", help="of the processor (default: all cores)")
     add("--save-every", type=_count, default=200, metavar="N", help="steps between two checkpoints (default: 200)")
     add("--judge", type=_count, default=512, metavar="N", help="rows to validate with, at most (default: 512)")
     add("--write", type=_count, default=16, metavar="N", help="rows to write calls for in the end (default: 16)")
@@ -99,6 +103,18 @@ def _count(text: str) -> int:
     if (value := int(text)) < 1:
         raise argparse.ArgumentTypeError("a whole number from 1 up is needed")
     return value
+
+
+def _threads(text: str) -> int:
+    if (value := _count(text)) > MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"{MOST_THREADS} threads are the most")
+    return value
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from 0 to 999999999")
+    return int(text)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -113,7 +129,16 @@ def _train(arguments: argparse.Namespace) -> int:
     device = devices.chosen(arguments.device, arguments.precision)
     declared = not arguments.without_declaration
     data = data_hash(arguments.data)
-    plan = Plan(arguments.base, data, recipe, arguments.seed, arguments.steps, declared, device.is_bf16)
+    plan = Plan(
+        arguments.base,
+        _base_hash(arguments.base),
+        data,
+        recipe,
+        arguments.seed,
+        arguments.steps,
+        declared,
+        device.is_bf16,
+    )
     _check_out(arguments.out, plan, resume=arguments.resume)
     if arguments.threads:
         import_module("torch").set_num_threads(arguments.threads)
@@ -139,6 +164,15 @@ def _train(arguments: argparse.Namespace) -> int:
         arguments.save_every,
     )
     return _tuned(task, arguments, plan, splits)
+
+
+def _base_hash(base: str) -> str:
+    """The hash of what a base's folder holds of a model, or "" where it is no folder."""
+    folder = Path(base)
+    if not folder.is_dir():
+        return ""
+    files = sorted({*folder.glob("*.safetensors"), *folder.glob("*.json")})
+    return sha256("\n".join(f"{file.name} {_sha256(file)}" for file in files if file.is_file()).encode()).hexdigest()
 
 
 def _say(what: str) -> None:
@@ -177,6 +211,7 @@ def _check_out(out: Path, plan: Plan, *, resume: bool) -> None:
         raise ConfigError(f"{out} holds no checkpoint: leave --resume out")
     if not resume:
         return
+    checkpoints.verify(out)
     before, now = _read_json(out / PLAN), json.loads(json.dumps(plan.wire()))
     if differing := sorted(name for name in now if before.get(name) != now[name]):
         raise ConfigError(

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import attrs
 
+from interpreters.edge.training.checkpoints import place, seal
 from interpreters.edge.training.devices import Device, flop
 from interpreters.edge.training.judging import Judged
 from interpreters.edge.training.order import Step
@@ -84,8 +85,9 @@ class Watch:
         control.should_training_stop = is_last or self.stop.by is not None
         control.should_save = self.is_saving = control.should_training_stop or step.number % self.cadence.save == 0
 
-    def on_save(self, _arguments: Any, _state: Any, _control: Any, **_more: Any) -> None:
+    def on_save(self, _arguments: Any, state: Any, _control: Any, **_more: Any) -> None:
         """Called by the trainer when a checkpoint is written."""
+        seal(place(self.log.file.parent, state.global_step))
         self.is_saving = False
 
     def _measure(self, step: Step, loss: float, rate: float) -> None:
@@ -115,11 +117,11 @@ class Log:
         return log
 
     def lines(self) -> list[dict[str, Any]]:
-        """Every line that was written whole."""
+        """Every line that was written whole; what else stands there is passed over."""
         if not self.file.exists():
             return []
-        text = self.file.read_text(encoding="utf-8")
-        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+        text = self.file.read_text(encoding="utf-8", errors="replace")
+        return [line for line in map(_read, text.splitlines(keepends=True)) if line is not None]
 
     def write_step(self, step: Step, loss: float, rate: float, tokens: int, took_s: float, share: float | None) -> None:
         """A line for a step."""
@@ -150,3 +152,11 @@ class Log:
         lines = self.lines()
         training = [(line["step"], line["loss"]) for line in lines if "loss" in line]
         return training, [(line["step"], line["validation"]["loss"]) for line in lines if "validation" in line]
+
+
+def _read(text: str) -> dict[str, Any] | None:
+    try:
+        line = json.loads(text) if text.endswith("\n") else None
+    except ValueError:
+        return None
+    return line if isinstance(line, dict) and isinstance(line.get("step"), int) else None
