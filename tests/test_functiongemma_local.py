@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Sequence
-from math import log
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from math import inf, log
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,16 +21,23 @@ from returns.result import Result, Success
 from interpreters.edge.config import check_scorer, open_scorer
 from interpreters.edge.settings import read_settings
 from interpreters.gemma.functiongemma.digits import CUT, FIELDS, entropy, expected, rubric_of, softmax
-from interpreters.gemma.functiongemma.folder import check_folder, is_declared
-from interpreters.gemma.functiongemma.tokens import before_digits, by_characters, call_parts
+from interpreters.gemma.functiongemma.folder import (
+    check_folder,
+    is_declared,
+    read_shape,
+    read_tokenizer,
+    read_weights,
+)
+from interpreters.gemma.functiongemma.tokens import CONTROLS, Prompts, before_digits, by_characters, call_parts
 from interpreters.gemma.model import model
 from interpreters.gemma.reply import Trouble
 from tests.score_client import served_by_a_thread
+from tests.tiny_gemma import CONFIG, write_model
 from tidepool.domain import NodeContext, QueryContext, Rubric, Tag
 from tidepool.eff import each, run_async
 from tidepool.effects.gemma import RateNode
 from tidepool.errors import ConfigError, ModelFailure
-from tidepool.training.functiongemma import call
+from tidepool.training.functiongemma import call, prefix, suffix
 
 Answers = Sequence[Result[Rubric, ModelFailure]]
 
@@ -55,8 +64,6 @@ def needs_torch() -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     needs_torch()
-    from tests.tiny_gemma import write_model
-
     return write_model(tmp_path_factory.mktemp("tiny"))
 
 
@@ -71,13 +78,15 @@ def rated(folder: Path, ops: Sequence[RateNode], **settings: Any) -> Answers:
 
 
 def scorer_of(folder: Path, *, max_suffix_tokens: int = 200, **settings: Any) -> Any:
-    from interpreters.gemma.functiongemma.folder import read_shape, read_tokenizer, read_weights
     from interpreters.gemma.functiongemma.local import Scorer
     from interpreters.gemma.functiongemma.network import build
-    from interpreters.gemma.functiongemma.tokens import Prompts
 
     network = build(read_shape(folder), read_weights(folder))
-    return Scorer(network, Prompts(read_tokenizer(folder), max_suffix_tokens, declared=True), **settings)
+    return Scorer(network, prompts_of(folder, max_suffix_tokens), **settings)
+
+
+def prompts_of(folder: Path, max_suffix_tokens: int = 200) -> Prompts:
+    return Prompts(read_tokenizer(folder), max_suffix_tokens, declared=True)
 
 
 # Distributions and rubrics.
@@ -132,9 +141,7 @@ def test_logits_are_those_of_transformers(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     import torch
 
-    from interpreters.gemma.functiongemma.folder import read_shape, read_weights
     from interpreters.gemma.functiongemma.network import Piece, build
-    from tests.tiny_gemma import CONFIG
 
     given = {name: value for name, value in CONFIG.items() if name != "model_type"}
     torch.manual_seed(0)
@@ -274,8 +281,6 @@ def test_weights_that_are_no_numbers_fail_each_node(tmp_path: Path) -> None:
     needs_torch()
     from safetensors.torch import load_file, save_file
 
-    from tests.tiny_gemma import write_model
-
     write_model(tmp_path)
     weights = load_file(tmp_path / "model.safetensors")
     weights["model.norm.weight"][:] = float("nan")
@@ -318,7 +323,7 @@ def spoiled(folder: Path, copy: Path, **changes: Any) -> Path:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"model_type": "llama"}, "its model_type is 'llama'"),
+        ({"model_type": "llama"}, "model_type: 'llama' is not gemma3_text"),
         ({"final_logit_softcapping": 30.0}, "it has final_logit_softcapping"),
         ({"rope_parameters": {"full_attention": {"rope_type": "linear"}}}, "its rotations are scaled"),
         ({"num_hidden_layers": 5}, "its layer_types are others"),
@@ -341,15 +346,272 @@ def test_a_file_that_is_broken_off_is_told(folder: Path, tmp_path: Path, name: s
         rated(copy, OPS)
 
 
-def test_a_tokenizer_that_joins_digits_is_refused(folder: Path, tmp_path: Path) -> None:
-    copy = spoiled(folder, tmp_path)
+SIZES: Final = (
+    "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim",
+    "vocab_size", "sliding_window",
+)  # fmt: skip
+SIZE: Final = "a whole number from 1 to"
+NUMBER: Final = "a number from 1e-12 to 1e\\+12"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        *(({name: size}, f"{name}: .* is not {SIZE}") for name in SIZES for size in (0, -4, 32.0, True, 10**400, None)),
+        ({"query_pre_attn_scalar": 0}, f"query_pre_attn_scalar: 0 is not {NUMBER}"),
+        ({"query_pre_attn_scalar": -4}, f"query_pre_attn_scalar: -4 is not {NUMBER}"),
+        ({"query_pre_attn_scalar": 10**400}, f"query_pre_attn_scalar: 1000+... is not {NUMBER}"),
+        ({"rms_norm_eps": 10**400}, f"rms_norm_eps: 1000+... is not {NUMBER}"),
+        ({"rms_norm_eps": "1e-6"}, f"rms_norm_eps: '1e-6' is not {NUMBER}"),
+        ({"rope_parameters": {"full_attention": {"rope_theta": 10**400}}}, f"rope_theta: 1000+... is not {NUMBER}"),
+        ({"rope_parameters": {}, "rope_theta": 0}, f"rope_theta: 0 is not {NUMBER}"),
+        ({"rope_parameters": [1]}, r"rope_parameters: \[1\] is not an object"),
+        ({"rope_parameters": {"full_attention": [1]}}, r"full_attention: \[1\] is not an object"),
+        ({"layer_types": None, "sliding_window_pattern": 0}, f"sliding_window_pattern: 0 is not {SIZE}"),
+        ({"layer_types": None, "_sliding_window_pattern": "6"}, f"sliding_window_pattern: '6' is not {SIZE}"),
+        ({"layer_types": None, "num_hidden_layers": 10**9}, f"num_hidden_layers: 1000000000 is not {SIZE} 1000"),
+        ({"layer_types": {"full_attention": 1}, "num_hidden_layers": 1}, "its layer_types are others"),
+        ({"layer_types": [{}] * 4}, "its layer_types are others"),
+        ({"num_attention_heads": 4, "num_key_value_heads": 3}, "its heads are no multiple"),
+        ({"head_dim": 7}, "its head_dim is odd"),
+        ({"model_type": [[]]}, "model_type: "),
+    ],
+)
+def test_a_configuration_with_a_number_that_cannot_be_is_refused(
+    tmp_path: Path, changes: dict[str, Any], why: str
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG | {"vocab_size": 300} | changes))
+    with pytest.raises(ConfigError, match=f"is of no model that is computed here .*{why}.*: name a Gemma 3 for text"):
+        read_shape(tmp_path)
+
+
+@pytest.mark.parametrize("config", ["[]", "7", "null", '"gemma3_text"'])
+def test_a_configuration_that_is_no_object_is_refused(tmp_path: Path, config: str) -> None:
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(ConfigError, match=r"is of no model that is computed here .* is not an object"):
+        read_shape(tmp_path)
+
+
+def test_a_configuration_that_lists_no_layers_has_a_full_one_among_so_many(tmp_path: Path) -> None:
+    config = CONFIG | {"vocab_size": 300, "layer_types": None, "num_hidden_layers": 7}
+    for more, full in (({}, [5]), ({"sliding_window_pattern": 3}, [2, 5]), ({"_sliding_window_pattern": 7}, [6])):
+        (tmp_path / "config.json").write_text(json.dumps(config | more))
+        assert [place for place, sliding in enumerate(read_shape(tmp_path).sliding) if not sliding] == full
+
+
+hostile: Final = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.sampled_from((0, 10**400, -(10**400), 32.0, "", "full_attention", "default")),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(("full_attention", "rope_theta", "rope_type")), inner)
+    ),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from((*CONFIG, "vocab_size", "sliding_window_pattern", "rope_theta")), hostile))
+def test_any_configuration_is_a_shape_or_refused(tmp_path_factory: pytest.TempPathFactory, changes: Any) -> None:
+    folder = tmp_path_factory.mktemp("config")
+    (folder / "config.json").write_text(json.dumps(CONFIG | {"vocab_size": 300} | changes))
+    try:
+        shape = read_shape(folder)
+    except ConfigError:
+        return
+    numbers = [shape.theta_full, shape.theta_sliding, shape.scale, shape.eps]
+    assert all(type(one) is float and 0 < one < inf for one in numbers)
+    assert shape.heads % shape.kv_heads == shape.head_dim % 2 == 0 and len(shape.sliding) >= 1
+
+
+# Tokenizers.
+
+
+def with_tokenizer(folder: Path, copy: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """A copy of a model whose tokenizer is another."""
+    spoiled(folder, copy)
     tokenizer = json.loads((copy / "tokenizer.json").read_text())
-    tokenizer["pre_tokenizer"] = tokenizer["pre_tokenizer"]["pretokenizers"][1] | {"use_regex": False}
-    tokenizer["model"]["vocab"][":3"] = len(tokenizer["model"]["vocab"])
-    tokenizer["model"]["merges"].append([":", "3"])
+    change(tokenizer)
     (copy / "tokenizer.json").write_text(json.dumps(tokenizer))
-    with pytest.raises(ConfigError, match="joins digits with what is beside them"):
+    return copy
+
+
+def added(content: str, token: int, *, special: bool = True) -> dict[str, Any]:
+    usual = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+    return {"id": token, "content": content, "special": special, **usual}
+
+
+def test_the_control_tokens_are_those_of_the_training() -> None:
+    from interpreters.edge.training import vocabulary
+
+    assert sorted(CONTROLS) == sorted(vocabulary.CONTROLS)
+
+
+@pytest.mark.parametrize("lost", CONTROLS)
+def test_a_tokenizer_without_a_control_token_is_refused(folder: Path, tmp_path: Path, lost: str) -> None:
+    def lose(tokenizer: dict[str, Any]) -> None:
+        tokenizer["added_tokens"] = [one for one in tokenizer["added_tokens"] if one["content"] != lost]
+
+    with pytest.raises(ConfigError, match=f"the tokenizer has no {lost}: name a model that was trained for this"):
+        rated(with_tokenizer(folder, tmp_path, lose), OPS)
+
+
+def test_a_tokenizer_without_any_control_token_is_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"the tokenizer has no {', '.join(CONTROLS)}: name a model"):
+        rated(with_tokenizer(folder, tmp_path, lambda tokenizer: tokenizer.update(added_tokens=[])), OPS)
+
+
+FOREIGN: Final = ("<fim_prefix>", "<tool_call>", "price")
+"""What some tokenizers have as special tokens, and no text is escaped for."""
+
+
+def has_foreign(tokenizer: dict[str, Any]) -> None:
+    first = len(tokenizer["model"]["vocab"])
+    tokenizer["added_tokens"] += [added(content, first + place) for place, content in enumerate(FOREIGN)]
+
+
+@pytest.mark.parametrize("word", [*FOREIGN, *CONTROLS, "<unk>", "<pad>"])
+def test_no_word_of_a_text_is_a_special_token_of_the_tokenizer(folder: Path, tmp_path: Path, word: str) -> None:
+    scorer = scorer_of(folder)
+    other = prompts_of(with_tokenizer(folder, tmp_path, has_foreign))
+    query, node = QueryContext(f"What of {word}?"), NodeContext(f"{word}.py:1", word, f"a = {word}\n{word}")
+    for text in (prefix(query), suffix(node), prefix(query) + suffix(node)):
+        assert other.tokens(text) == scorer.prompts.tokens(text)
+    blank = prefix(QueryContext("")) + suffix(NodeContext("a:1", "", ""))
+    for token in other.reserved:
+        assert other.tokens(prefix(query) + suffix(node)).count(token) == other.tokens(blank).count(token)
+
+
+def test_a_tokenizer_that_looks_words_up_makes_no_special_token_of_one(folder: Path, tmp_path: Path) -> None:
+    def looks_up(tokenizer: dict[str, Any]) -> None:
+        has_foreign(tokenizer)
+        tokenizer["model"]["ignore_merges"] = True
+        tokenizer["model"]["vocab"] |= {one["content"]: one["id"] for one in tokenizer["added_tokens"]}
+
+    prompts = prompts_of(with_tokenizer(folder, tmp_path, looks_up))
+    price = prompts.tokenizer.token_to_id("price")
+    assert price in prompts.tokenizer.encode("price", add_special_tokens=False).ids
+    assert price not in prompts.tokens(prefix(QueryContext("price")))
+
+
+def test_tokens_are_those_of_the_training(folder: Path, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    from interpreters.edge.training.vocabulary import vocabulary_of
+
+    copy = with_tokenizer(folder, tmp_path, has_foreign)
+    trained = vocabulary_of(
+        transformers.PreTrainedTokenizerFast(tokenizer_file=str(copy / "tokenizer.json"), bos_token="<bos>")
+    )
+    prompts = prompts_of(copy)
+    for op in OPS:
+        for word in ("", *FOREIGN, *CONTROLS):
+            node = NodeContext(op.node.location, f" {word} ", f"{word}{op.node.snippet.replace(chr(0xD800), '')}")
+            text = prefix(op.query) + suffix(node) + call(Rubric(1, 2, 3, word))
+            assert list(prompts.tokens(text)) == list(trained.encode(text))
+
+
+def test_a_token_beyond_the_weights_is_told_before_anything_is_rated(folder: Path, tmp_path: Path) -> None:
+    def goes_on(tokenizer: dict[str, Any]) -> None:
+        tokenizer["added_tokens"].append(added("price", 100_000, special=False))
+        tokenizer["model"]["vocab"]["price"] = 100_000
+
+    with pytest.raises(ConfigError, match="the tokenizer has a token 100000, and the weights have"):
+        rated(with_tokenizer(folder, tmp_path, goes_on), OPS)
+
+
+def test_a_special_token_beyond_the_weights_is_never_used_and_may_be_there(folder: Path, tmp_path: Path) -> None:
+    def goes_on(tokenizer: dict[str, Any]) -> None:
+        tokenizer["added_tokens"].append(added("<image_soft_token>", len(tokenizer["model"]["vocab"])))
+
+    node = NodeContext("a.py:1", None, "<image_soft_token>")
+    ops = [RateNode(QUERIES[0], node)]
+    assert rated(with_tokenizer(folder, tmp_path, goes_on), ops) == rated(folder, ops)
+
+
+KNOWN: Final = prefix(QueryContext("What0")) + suffix(NodeContext("a:1", "", "")) + call(Rubric(1, 1, 1, ""))
+
+
+def test_a_text_that_the_tokenizer_cannot_read_fails_its_node_alone(folder: Path, tmp_path: Path) -> None:
+    def knows_few_words(tokenizer: dict[str, Any]) -> None:
+        words = [*CONTROLS, *"12345", *sorted(set(re.findall(r"[A-Za-z_]+|.|\n", KNOWN)))]
+        tokenizer["pre_tokenizer"] = {
+            "type": "Split", "pattern": {"Regex": "[A-Za-z_]+|.|\n"}, "behavior": "Isolated", "invert": False,
+        }  # fmt: skip
+        vocab = {word: place for place, word in enumerate(dict.fromkeys(words))}
+        tokenizer["model"] = {"type": "WordLevel", "vocab": vocab, "unk_token": "<unk>"}
+        tokenizer["added_tokens"] = [added(word, vocab[word]) for word in CONTROLS]
+
+    known, unknown = (RateNode(QueryContext("What"), NodeContext("a:1", None, code)) for code in ("call", "§"))
+    copy = with_tokenizer(folder, tmp_path, knows_few_words)
+    answers = rated(copy, [known, unknown, known])
+    assert "could not read it: the tokenizer cannot read a text" in str(answers[1].failure())
+    assert [answers[0], answers[2]] == [*rated(copy, [known]), *rated(copy, [known])]
+    assert isinstance(answers[0], Success)
+
+
+# What the training's card says of the files.
+
+
+def with_card(folder: Path, copy: Path, *names: str, **sums: str) -> Path:
+    """A copy of a model with a card that names its files."""
+    spoiled(folder, copy)
+    found = {name: sha256((copy / name).read_bytes()).hexdigest() for name in names}
+    (copy / "card.json").write_text(json.dumps({"sha256": found | sums}))
+    return copy
+
+
+FILES: Final = ("model.safetensors", "tokenizer.json", "config.json")
+
+
+def test_a_model_that_is_what_its_card_says_rates(folder: Path, tmp_path: Path) -> None:
+    copy = with_card(folder, tmp_path, *FILES, **{"gone.safetensors": "0" * 64, "../config.json": "0" * 64})
+    assert rated(copy, OPS[:2]) == rated(folder, OPS[:2])
+
+
+def test_one_bit_that_flipped_in_the_weights_is_told(folder: Path, tmp_path: Path) -> None:
+    copy = with_card(folder, tmp_path, "model.safetensors")
+    weights = bytearray((copy / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(weights)
+    with pytest.raises(
+        ConfigError, match=r"model\.safetensors is not what card\.json says it is: copy the model again"
+    ):
         rated(copy, OPS)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_another_than_the_card_says_is_told(folder: Path, tmp_path: Path, name: str) -> None:
+    copy = with_card(folder, tmp_path, *FILES)
+    with (copy / name).open("ab") as stream:
+        stream.write(b"\n")
+    with pytest.raises(ConfigError, match=f"{name} is not what card.json says it is"):
+        rated(copy, OPS)
+
+
+@pytest.mark.parametrize("said", [None, 7, "", ["0" * 64]])
+def test_a_sum_that_is_none_is_not_what_any_file_has(folder: Path, tmp_path: Path, said: Any) -> None:
+    copy = with_card(folder, tmp_path, **{"model.safetensors": said})
+    with pytest.raises(ConfigError, match=r"is not what card\.json says it is"):
+        rated(copy, OPS)
+
+
+@pytest.mark.parametrize("card", ["", '{"declared": fal', "\0"])
+def test_a_card_that_is_broken_off_is_told(folder: Path, tmp_path: Path, card: str) -> None:
+    (spoiled(folder, tmp_path) / "card.json").write_text(card)
+    with pytest.raises(ConfigError, match=r"card\.json cannot be read: copy the model again, or train it again"):
+        rated(tmp_path, OPS)
+
+
+def test_a_tokenizer_that_joins_digits_is_refused(folder: Path, tmp_path: Path) -> None:
+    def joins(tokenizer: dict[str, Any]) -> None:
+        tokenizer["pre_tokenizer"] = tokenizer["pre_tokenizer"]["pretokenizers"][1] | {"use_regex": False}
+        tokenizer["model"]["vocab"][":3"] = len(tokenizer["model"]["vocab"])
+        tokenizer["model"]["merges"].append([":", "3"])
+
+    with pytest.raises(ConfigError, match="joins digits with what is beside them"):
+        rated(with_tokenizer(folder, tmp_path, joins), OPS)
 
 
 @pytest.mark.parametrize(
@@ -493,11 +755,11 @@ def openai_told(*likely: tuple[object, object], **more: object) -> dict[str, Any
     return {"logprobs": {"top_logprobs": [dict(likely)]}, **more}
 
 
-def distributions_of(backend: str, *completions: object) -> Sequence[Sequence[float] | None]:
+def distributions_of(backend: str, *completions: object) -> list[Any]:
     from interpreters.gemma.functiongemma.remote import KINDS
 
     data = list(completions) if backend == "llama.cpp" else {"choices": list(completions)}
-    return KINDS[backend].distributions(data, len(completions))
+    return list(KINDS[backend].distributions(data, len(completions)))
 
 
 TOLD: Final = {"llama.cpp": llama_told, "openai": openai_told}

@@ -51,6 +51,7 @@ class Completing:
     def __attrs_post_init__(self) -> None:
         self._network = build(read_shape(self.folder), read_weights(self.folder))
         self._tokenizer = read_tokenizer(self.folder)
+        self._tokenizer.encode_special_tokens = False  # as servers read prompts
 
     def logits(self, prompt: str) -> list[tuple[str, float]]:
         """Each token that may follow a prompt, with its logit."""

@@ -266,7 +266,8 @@ def _finish(task: Task, plan: Plan, splits: Mapping[str, Split], ended: Ended, w
         _name_stops(task.base)
         task.base.model.to("cpu").save_pretrained(out)
         task.base.vocabulary.tokenizer.save_pretrained(out)
-        weights = {file.name: _sha256(file) for file in sorted(out.glob("*.safetensors"))}
+        made = [*sorted(out.glob("*.safetensors")), out / "config.json", out / "tokenizer.json"]
+        weights = {file.name: _sha256(file) for file in made if file.is_file()}
     except OSError as error:
         raise ConfigError(f"{out} cannot be written ({error.strerror}): make room, and go on with --resume") from error
     card = {

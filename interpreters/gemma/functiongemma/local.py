@@ -24,6 +24,7 @@ from interpreters.gemma.functiongemma.digits import FIELDS, rubric_of, softmax
 from interpreters.gemma.functiongemma.folder import (
     EXTRA,
     check_folder,
+    check_sums,
     is_declared,
     read_shape,
     read_tokenizer,
@@ -99,6 +100,7 @@ async def open_local(
         network = await asyncio.get_running_loop().run_in_executor(pool, _network, folder, backend)
         declared = is_declared(folder) if declared is None else declared
         prompts = Prompts(read_tokenizer(folder), max_suffix_tokens, declared)
+        _check_tokens(prompts, network)
         scorer = Scorer(network, prompts, is_exact=passes == len(FIELDS), writes_reasons=writes_reasons)
         yield Rounds(scorer, pool, NODES_AT_ONCE[backend], name).rate
     finally:
@@ -123,11 +125,19 @@ def _processors() -> int:
 
 
 def _network(folder: Path, backend: str) -> Network:
+    check_sums(folder)
     shape = read_shape(folder)
     weights = read_weights(folder)
     from interpreters.gemma.functiongemma.network import build
 
     return build(shape, weights, int8=backend == "int8", device="cuda" if backend == "bfloat16" else "cpu")
+
+
+def _check_tokens(prompts: Prompts, network: Network) -> None:
+    """Control tokens of no use here may be beyond the embedding, as one for images is of Gemma's text models."""
+    if prompts.highest >= network.shape.vocabulary:
+        why = f"the tokenizer has a token {prompts.highest}, and the weights have {network.shape.vocabulary} in all"
+        raise ConfigError(f"{why}: save or download the model again")
 
 
 @attrs.frozen(eq=False)
@@ -156,6 +166,10 @@ class Rounds:
     async def _rated(self, ops: Sequence[RateNode]) -> Sequence[Result[Rubric, ModelFailure]]:
         try:
             rubrics = await asyncio.get_running_loop().run_in_executor(self.pool, self.scorer.rate, ops)
+        except ConfigError as error:  # a text cannot be read: one node's, and no reason to fail its neighbours
+            if len(ops) > 1:
+                return [answer for op in ops for answer in await self._rated([op])]
+            return [Failure(self._failed(op, f"could not read it: {error}")) for op in ops]
         except (RuntimeError, MemoryError) as error:  # torch raises the first of whatever it cannot do
             why = f"could not compute it ({' '.join(str(error).split())[:200]}): ask about fewer or shorter nodes"
             return [Failure(self._failed(op, why)) for op in ops]

@@ -1,13 +1,14 @@
 """Prompts and calls as a model's tokens; what is too long is cut, and told.
 
-A prompt is made into tokens as a whole, as it was in training, and then parted where it differs from its question's:
-that is where the prompts of a question's nodes part as well, whatever a tokenizer joins.
+A prompt is made into tokens as it was in training: its control tokens one by one, and what stands between two of them
+as text, in which nothing is a control token, whatever the tokenizer has. Then it is parted where it differs from its
+question's: that is where the prompts of a question's nodes part as well, whatever a tokenizer joins.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import attrs
@@ -15,10 +16,10 @@ import attrs
 from interpreters.gemma.functiongemma.digits import DIGITS
 from tidepool.domain import NodeContext, QueryContext, Rubric
 from tidepool.errors import ConfigError
-from tidepool.training.functiongemma import CALL_ENDS, STOP, call, prefix, suffix
+from tidepool.training.functiongemma import CALL_ENDS, STOP, call, escaped, prefix, suffix
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
 MOST_QUERY_TOKENS: Final = 256
 """Of a question: ten times a long one. What is remembered of a question grows with it."""
@@ -33,6 +34,17 @@ _HOVER_SHARE: Final = 3
 """A hover gets a third of the room at most: its beginning holds the type, the rest documents it."""
 
 _PLACEHOLDER: Final = 3
+
+
+def _controls() -> tuple[str, ...]:
+    """The control tokens of the format, in the order in which they first stand in a prompt and its call."""
+    blank = prefix(QueryContext("")) + suffix(NodeContext("a:1", None, "")) + call(Rubric(1, 1, 1, ""))
+    return tuple(dict.fromkeys(re.findall("<[a-z_]+>", blank)))
+
+
+CONTROLS: Final = _controls()
+
+_CONTROL: Final = re.compile(f"({'|'.join(map(re.escape, CONTROLS))})")
 
 
 def call_parts() -> tuple[str, str, str, str]:
@@ -83,23 +95,43 @@ class Prompts:
     Attributes:
         max_suffix_tokens: of what stands in a node's prompt after the question; more is cut.
         declared: whether a prompt declares the function first.
+        controls: the tokens of `CONTROLS`.
+        reserved: every control token that the tokenizer has: none of them is made of text.
         digits: the tokens of 1 to 5.
         parts: the tokens of `call_parts`.
         base: the tokens that all prompts begin with.
         ends: the tokens that end a reason.
+
+    Raises:
+        ConfigError: the tokenizer lacks a control token, or joins digits with what is beside them.
     """
 
     tokenizer: Tokenizer
     max_suffix_tokens: int
     declared: bool
+    controls: Mapping[str, int] = _found(lambda self: self._controls())
+    reserved: frozenset[int] = _found(lambda self: self._reserved())
     digits: tuple[int, ...] = _found(lambda self: self._digits())
     parts: tuple[tuple[int, ...], ...] = _found(lambda self: self._parts())
     base: tuple[int, ...] = _found(lambda self: self._base())
     ends: frozenset[int] = _found(lambda self: self._ends())
 
+    def _controls(self) -> Mapping[str, int]:
+        added = {token.content: number for number, token in self.tokenizer.get_added_tokens_decoder().items()}
+        if missing := [control for control in CONTROLS if control not in added]:
+            raise ConfigError(
+                f"the tokenizer has no {', '.join(missing)}: name a model that was trained for this format"
+            )
+        return {control: added[control] for control in CONTROLS}
+
+    def _reserved(self) -> frozenset[int]:
+        added = self.tokenizer.get_added_tokens_decoder().items()
+        others = (number for number, one in added if one.special or escaped(one.content) != one.content)
+        return frozenset((*self.controls.values(), *others))
+
     def _digits(self) -> tuple[int, ...]:
         found = [self.tokens(digit) for digit in DIGITS]
-        if any(len(one) != 1 for one in found):
+        if any(len(one) != 1 for one in found) or len({*found}) != len(DIGITS):
             raise ConfigError(
                 "the tokenizer has no token for each digit: name a model that was trained for this format"
             )
@@ -120,13 +152,35 @@ class Prompts:
         return one[: alike(one, other)]
 
     def _ends(self) -> frozenset[int]:
-        return frozenset(one[0] for one in map(self.tokens, ("<escape>", CALL_ENDS, STOP)) if len(one) == 1)
+        return frozenset(self.controls[one] for one in ("<escape>", CALL_ENDS, STOP))
+
+    @property
+    def highest(self) -> int:
+        """The highest token that may stand in a prompt."""
+        every = frozenset(self.tokenizer.get_vocab(with_added_tokens=True).values())
+        return max(every - self.reserved | frozenset(self.controls.values()))
 
     def tokens(self, text: str) -> tuple[int, ...]:
-        """The tokens of a text, control tokens among them."""
+        """The tokens of a rendered text: `CONTROLS` become control tokens, and nothing else does."""
+        found: list[int] = []
+        for place, part in enumerate(_CONTROL.split(text)):
+            if place % 2:
+                found.append(self.controls[part])
+            elif part:
+                # What a tokenizer makes of text all the same, such as of a word that it does not know, is left out.
+                found += (token for token in self._encoded(part).ids if token not in self.reserved)
+        return tuple(found)
+
+    def _encoded(self, text: str) -> Encoding:
+        """What the tokenizer makes of text in which it is to find no control token."""
         # A lone half of a pair of code units, which JSON may hold, is no text to a tokenizer.
         plain = text.encode("utf-8", "replace").decode()
-        return tuple(self.tokenizer.encode(plain, add_special_tokens=False).ids)
+        try:
+            return self.tokenizer.encode(plain, add_special_tokens=False)
+        except Exception as error:  # it has no class of its own
+            raise ConfigError(
+                f"the tokenizer cannot read a text ({error}): save or download the model again"
+            ) from error
 
     def question(self, query: QueryContext) -> Question:
         """A question's tokens."""
@@ -156,7 +210,7 @@ class Prompts:
 
     def _within(self, node: NodeContext, middle: int, room: int) -> NodeContext:
         hover = self._first(node.hover or "", room // _HOVER_SHARE) or None
-        snippet = self._near(node.snippet, middle, room - len(self.tokens(hover or "")))
+        snippet = self._near(node.snippet, middle, room - len(self._offsets(hover or "")))
         return attrs.evolve(node, hover=hover, snippet=snippet)
 
     def _first(self, text: str, count: int) -> str:
@@ -174,8 +228,7 @@ class Prompts:
         return text[offsets[start][0] : offsets[start + count - 1][1]]
 
     def _offsets(self, text: str) -> Sequence[tuple[int, int]]:
-        plain = text.encode("utf-8", "replace").decode()
-        return self.tokenizer.encode(plain, add_special_tokens=False).offsets
+        return self._encoded(text).offsets
 
 
 def alike(one: Sequence[int], other: Sequence[int]) -> int:
