@@ -490,3 +490,22 @@ def test_a_scorer_that_fails_is_told_in_a_sentence(home: Home, base: Path) -> No
     learner = attrs.evolve(LEARNER, open=lambda _: RateNode.by(failing))
     with pytest.raises(Unavailable, match="table: is gone: ask again"):
         loop.go_round(home, base, home.folder / "kept", learner, 0)
+
+
+def test_another_test_set_than_the_base_sets_is_told_of(
+    home: Home, base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.folder.mkdir()
+    freeze(base, home.folder / "frozen")
+    write(tmp_path / "other", "train", SHOP)
+    write(tmp_path / "other", "test", [example("port", number) for number in range(20)])
+    go_round(home, tmp_path / "other")
+    assert "tested by what was frozen before, of bank, and not by" in capsys.readouterr().err
+
+
+def test_a_base_set_of_tested_codebases_alone_is_told_to_be_one(home: Home, base: Path, tmp_path: Path) -> None:
+    home.folder.mkdir()
+    freeze(base, home.folder / "frozen")
+    write(tmp_path / "other", "train", [example("bank-1.0", number) for number in range(20)])
+    with pytest.raises(ConfigError, match="all of it is of codebases that are tested by"):
+        go_round(home, tmp_path / "other")

@@ -139,3 +139,12 @@ def test_a_model_that_says_the_same_is_never_worse_and_one_that_says_better_is_n
         )
         assert all(one.before <= one.after and not one.is_worse for one in standings)
         assert after is not None or all(one.before == one.after for one in standings)
+
+
+def test_only_parts_that_are_judged_share_the_chance() -> None:
+    many = [judged(None, NEAR, (RIGHT, NEAR)[number % 2], number) for number in range(24)]
+    few = [judged(tag, NEAR, NEAR, number) for tag in Tag for number in range(3)]
+    alone, among = part(standings_of(many), "no tag"), part(standings_of([*many, *few]), "no tag")
+    assert (alone.low, alone.high) == (among.low, among.high)
+    scattered = of_tag(Tag.MODULE, NEAR, lambda _: RIGHT, 15) + of_tag(None, NEAR, lambda _: RIGHT, 15)
+    assert "no tag has enough questions to be judged by" in decided(standings_of(scattered)).why

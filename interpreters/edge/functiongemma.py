@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from interpreters.edge.keys import BuiltIn
 from interpreters.edge.settings import FunctionGemmaScorer
-from interpreters.gemma.functiongemma.folder import check_folder
 from tidepool.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,6 +27,8 @@ def check_functiongemma(scorer: FunctionGemmaScorer) -> None:
         ConfigError: something is missing, or does not go together.
     """
     if scorer.backend not in SERVERS:
+        from interpreters.gemma.functiongemma.folder import check_folder
+
         check_folder(_folder(scorer))
         return
     _url(scorer)

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 WIDTH: Final = 160
-"""Columns that the tables need: a number that is cut is none."""
+"""Columns that the tables have on a terminal at least: a number that is cut is none."""
+
+WIDE: Final = 1000
+"""Columns elsewhere: no table needs as many, and none is cut."""
 
 Columns: TypeAlias = Sequence[tuple[str, str]]
 """Headings, and the figure below each."""
@@ -50,7 +53,7 @@ def print_sheet(
     from rich.console import Console
 
     console = Console(file=stream, highlight=False)
-    console.width = max(console.width, WIDTH)
+    console.width = max(console.width, WIDTH) if console.is_terminal else WIDE
     parts = [_drawn(console, _figures(sheet, columns, groupings))]
     for title, headings, rows in (
         (INTERVALS, _headings(uncertain), _interval_rows(sheet, uncertain)),

@@ -96,7 +96,7 @@ def standings_of(judged: Iterable[Judged]) -> tuple[Standing, ...]:
         sums = (quality(one.after, example.rubric), quality(one.before, example.rubric), 1.0)
         for part in (OVERALL, str(example.query.tags[0]) if example.query.tags else NO_TAG):
             parts.setdefault(part, {}).setdefault(question, []).append(sums)
-    chance = REFUSED_BY_CHANCE / len(parts)
+    chance = REFUSED_BY_CHANCE / max(1, sum(len(questions) >= LEAST_QUESTIONS for questions in parts.values()))
     return tuple(
         _standing(part, {question: total(some) for question, some in questions.items()}, chance)
         for part, questions in sorted(parts.items(), key=lambda item: (item[0] != OVERALL, item[0]))
@@ -137,7 +137,9 @@ def decided(standings: Sequence[Standing]) -> Decision:
     if worse:
         parts = ", ".join(f"{one.part} ({one.after - one.before:+.4f})" for one in worse)
         return Decision(promoted=False, why=f"it is worse beyond noise: {parts}")
-    return Decision(promoted=True, why=f"no tag is worse beyond noise; {told(overall)}")
+    tags = sum(one.high is not None for one in standings[1:])
+    judged = "no tag is worse beyond noise" if tags else "no tag has enough questions to be judged by"
+    return Decision(promoted=True, why=f"{judged}; {told(overall)}")
 
 
 def told(one: Standing) -> str:

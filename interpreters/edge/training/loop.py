@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -19,13 +20,14 @@ from typing import Final
 import attrs
 from returns.result import Failure
 
+from interpreters.edge.dataset.extra import NEEDED
 from interpreters.edge.dataset.outcome import DONE, NOTHING, outcome, say
 from interpreters.edge.dataset.reading import read_rows
 from interpreters.edge.ending import until_terminated
 from interpreters.edge.home import SHIPPED, Home, Version, digest_of, own_home
 from interpreters.edge.keeping import read_kept
 from interpreters.edge.training.learners import Learner, Scorer
-from interpreters.edge.training.rebuilding import Frozen, Rebuilt, freeze, rebuild
+from interpreters.edge.training.rebuilding import Frozen, Rebuilt, freeze, rebuild, tested_by
 from tidepool.domain import Rubric, TrainingExample
 from tidepool.eff import run_async
 from tidepool.errors import ConfigError, InvalidData
@@ -94,7 +96,14 @@ def _main(arguments: argparse.Namespace) -> int:
 
 
 def embedded() -> Learner:
-    """The small model that is shipped with this program."""
+    """The small model that is shipped with this program.
+
+    Raises:
+        ConfigError: what it takes is not installed.
+    """
+    if missing := [name for name in (*NEEDED, "lightgbm") if find_spec(name) is None]:
+        extras = "install the extras, `semantic-scout[dataset,learn]`"
+        raise ConfigError(f"{', '.join(missing)} cannot be imported: {extras}")
     from interpreters.edge.training.embedded import train
     from interpreters.gemma.learned import learned, trained_on
 
@@ -138,6 +147,7 @@ class _Round:
         current = self.home.current()
         before = self.learner.open(None if current is None else self.home.model_of(current))
         self.doubt(current, frozen)
+        self.tell_of_test_set(base, frozen)
         rebuilt = self.rebuilt(base, kept, frozen)
         if tried := self.tried(rebuilt, SHIPPED if current is None else current.name):
             return _say(f"nothing is new: {tried}", NOTHING)
@@ -160,6 +170,13 @@ class _Round:
                 parent = version.name
             if version.name not in known:
                 _write_down(self.home, _attempt_of(version))
+
+    def tell_of_test_set(self, base: Path, frozen: Frozen) -> None:
+        """Tell where what is tested by is not the base set's: the base set loses what it has of these codebases."""
+        if tested_by(base) - frozen.codebases:
+            names = ", ".join(sorted(frozen.codebases))
+            what = f"tested by what was frozen before, of {names}, and not by {base}"
+            _say(f"{what}; remove {frozen.folder} to freeze anew")
 
     def doubt(self, current: Version | None, frozen: Frozen) -> None:
         """Tell where the current model has seen what it is going to be judged by."""

@@ -114,6 +114,13 @@ def freeze(base: Path, folder: Path) -> Frozen:
     return Frozen(folder, frozenset(codebases), digest.hexdigest())
 
 
+def tested_by(base: Path) -> frozenset[str]:
+    """The codebases of a base set's test split, if it has one."""
+    if not any((base / TEST).glob("*.jsonl")):
+        return frozenset()
+    return frozenset(codebase_of(example) for _, example in read_examples(base, (TEST,)))
+
+
 def codebase_of(example: TrainingExample) -> str:
     """The codebase that an example is of."""
     origin = example.provenance
@@ -144,6 +151,8 @@ def rebuild(base: Path, kept: Iterable[TrainingExample], frozen: Frozen, out: Pa
     left_out: Counter[str] = Counter()
     chosen = _chosen((corrected(example, said) for example in kept), frozen, left_out)
     pinned = _splits_of(base, frozen)
+    if TRAIN not in pinned.values():
+        raise ConfigError(f"nothing is left of {base} to train on: all of it is of codebases that are tested by")
     alike = {same_codebase(name): split for name, split in pinned.items()}
     pinned |= {name: alike.get(same_codebase(name), TRAIN) for name in map(codebase_of, chosen)}
     parts = _Parts(base, chosen, frozen, said)
